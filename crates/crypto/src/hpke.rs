@@ -1,0 +1,251 @@
+//! Hybrid public key encryption, base mode (RFC 9180), and DHKEM over a provider's Diffie-Hellman.
+//!
+//! A backend with a native KEM (post-quantum or hybrid) overrides the three `kem_*` methods of
+//! [`Provider`]; the rest of HPKE stays as it is here.
+
+use codec::Opaque;
+
+use crate::{
+    CryptoError, HashAlgorithm, HpkeKeyPair, HpkePublicKey, KemId, Provider, Random, Secret, Suite,
+    SuiteParams,
+};
+
+/// `HPKECiphertext` (RFC 9420, section 7.6).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HpkeCiphertext {
+    /// The encapsulated shared secret.
+    pub kem_output: Opaque,
+    /// The AEAD ciphertext.
+    pub ciphertext: Opaque,
+}
+
+codec::fields!(HpkeCiphertext { kem_output, ciphertext });
+
+const MODE_BASE: u8 = 0;
+
+impl Suite {
+    /// `SealBase(pkR, info, "", plaintext)`.
+    pub(crate) fn hpke_seal(
+        &self,
+        public_key: &HpkePublicKey,
+        info: &[u8],
+        plaintext: &Secret,
+        random: &mut dyn Random,
+    ) -> Result<HpkeCiphertext, CryptoError> {
+        let (shared_secret, encapsulated) =
+            self.provider.kem_encap(self.params.kem, public_key, random)?;
+        let (key, nonce) = self.hpke_schedule(&shared_secret, info)?.key_and_nonce()?;
+        let ciphertext = self.aead_seal(&key, nonce.expose(), &[], plaintext.expose())?;
+        Ok(HpkeCiphertext { kem_output: encapsulated.into(), ciphertext: ciphertext.into() })
+    }
+
+    /// `OpenBase(enc, skR, info, "", ciphertext)`.
+    pub(crate) fn hpke_open(
+        &self,
+        key_pair: &HpkeKeyPair,
+        info: &[u8],
+        ciphertext: &HpkeCiphertext,
+    ) -> Result<Secret, CryptoError> {
+        let kem = self.params.kem;
+        let shared_secret = self.provider.kem_decap(kem, key_pair, &ciphertext.kem_output)?;
+        let (key, nonce) = self.hpke_schedule(&shared_secret, info)?.key_and_nonce()?;
+        self.aead_open(&key, nonce.expose(), &[], &ciphertext.ciphertext)
+    }
+
+    /// `SendExportBase(pkR, "", exporter_context, L)`: `kem_output` and the exported secret
+    /// (RFC 9420, section 8.3).
+    pub fn hpke_export_send(
+        &self,
+        public_key: &HpkePublicKey,
+        exporter_context: &[u8],
+        length: usize,
+        random: &mut dyn Random,
+    ) -> Result<(Opaque, Secret), CryptoError> {
+        let (shared_secret, encapsulated) =
+            self.provider.kem_encap(self.params.kem, public_key, random)?;
+        let exported = self.hpke_schedule(&shared_secret, &[])?.export(exporter_context, length)?;
+        Ok((encapsulated.into(), exported))
+    }
+
+    /// `ReceiveExportBase(enc, skR, "", exporter_context, L)` (RFC 9420, section 8.3).
+    pub fn hpke_export_receive(
+        &self,
+        key_pair: &HpkeKeyPair,
+        kem_output: &[u8],
+        exporter_context: &[u8],
+        length: usize,
+    ) -> Result<Secret, CryptoError> {
+        let shared_secret = self.provider.kem_decap(self.params.kem, key_pair, kem_output)?;
+        self.hpke_schedule(&shared_secret, &[])?.export(exporter_context, length)
+    }
+
+    /// `KeySchedule` of RFC 9180, section 5.1, in base mode.
+    fn hpke_schedule(&self, shared: &Secret, info: &[u8]) -> Result<Schedule<'_>, CryptoError> {
+        let labels = Labels {
+            provider: &*self.provider,
+            hash: self.params.hash,
+            suite_id: hpke_suite_id(&self.params),
+        };
+        let psk_id_hash = labels.extract(&[], "psk_id_hash", &[])?;
+        let info_hash = labels.extract(&[], "info_hash", info)?;
+        let context = [&[MODE_BASE], psk_id_hash.expose(), info_hash.expose()].concat();
+        let secret = labels.extract(shared.expose(), "secret", &[])?;
+        Ok(Schedule { labels, params: &self.params, context, secret })
+    }
+}
+
+struct Schedule<'a> {
+    labels: Labels<'a, dyn Provider>,
+    params: &'a SuiteParams,
+    context: Vec<u8>,
+    secret: Secret,
+}
+
+impl Schedule<'_> {
+    /// Key and nonce of the first and only message; its sequence number is zero.
+    fn key_and_nonce(&self) -> Result<(Secret, Secret), CryptoError> {
+        let (key_length, nonce_length) =
+            (self.params.aead_key_length, self.params.aead_nonce_length);
+        let key = self.labels.expand(&self.secret, "key", &[&self.context], key_length)?;
+        let nonce =
+            self.labels.expand(&self.secret, "base_nonce", &[&self.context], nonce_length)?;
+        Ok((key, nonce))
+    }
+
+    fn export(&self, exporter_context: &[u8], length: usize) -> Result<Secret, CryptoError> {
+        let hash_length = self.params.hash.output_length();
+        let exporter = self.labels.expand(&self.secret, "exp", &[&self.context], hash_length)?;
+        self.labels.expand(&exporter, "sec", &[exporter_context], length)
+    }
+}
+
+fn hpke_suite_id(params: &SuiteParams) -> Vec<u8> {
+    let [kem, kdf, aead] = [params.kem.0, params.kdf().0, params.aead.0].map(u16::to_be_bytes);
+    [b"HPKE".as_slice(), &kem, &kdf, &aead].concat()
+}
+
+/// `LabeledExtract` and `LabeledExpand` of RFC 9180, section 4.
+struct Labels<'a, P: Provider + ?Sized> {
+    provider: &'a P,
+    hash: HashAlgorithm,
+    suite_id: Vec<u8>,
+}
+
+impl<P: Provider + ?Sized> Labels<'_, P> {
+    fn extract(&self, salt: &[u8], label: &str, ikm: &[u8]) -> Result<Secret, CryptoError> {
+        let labeled_ikm: [&[u8]; 4] = [b"HPKE-v1", &self.suite_id, label.as_bytes(), ikm];
+        self.provider.hmac(self.hash, salt, &labeled_ikm)
+    }
+
+    fn expand(
+        &self,
+        pseudorandom_key: &Secret,
+        label: &str,
+        info: &[&[u8]],
+        length: usize,
+    ) -> Result<Secret, CryptoError> {
+        let short = u16::try_from(length).map_err(|_| CryptoError::InvalidLength)?.to_be_bytes();
+        let head: [&[u8]; 4] = [&short, b"HPKE-v1", &self.suite_id, label.as_bytes()];
+        let labeled_info = [&head, info].concat();
+        self.provider.hkdf_expand(self.hash, pseudorandom_key.expose(), &labeled_info, length)
+    }
+}
+
+/// What DHKEM needs to know of its group (RFC 9180, sections 7.1 and 7.1.3).
+struct DhKem {
+    hash: HashAlgorithm,
+    private_key_length: usize,
+    /// For NIST curves, the mask of the first byte of a candidate scalar; `None` for X25519 and X448,
+    /// where every string is a key.
+    candidate_mask: Option<u8>,
+}
+
+fn dhkem(kem: KemId) -> Result<DhKem, CryptoError> {
+    let (hash, private_key_length, candidate_mask) = match kem {
+        KemId::DHKEM_P256_HKDF_SHA256 => (HashAlgorithm::Sha256, 32, Some(0xff)),
+        KemId::DHKEM_P384_HKDF_SHA384 => (HashAlgorithm::Sha384, 48, Some(0xff)),
+        KemId::DHKEM_P521_HKDF_SHA512 => (HashAlgorithm::Sha512, 66, Some(0x01)),
+        KemId::DHKEM_X25519_HKDF_SHA256 => (HashAlgorithm::Sha256, 32, None),
+        KemId::DHKEM_X448_HKDF_SHA512 => (HashAlgorithm::Sha512, 56, None),
+        _ => return Err(CryptoError::Unsupported),
+    };
+    Ok(DhKem { hash, private_key_length, candidate_mask })
+}
+
+fn dhkem_labels<'a, P: Provider + ?Sized>(
+    provider: &'a P,
+    kem: KemId,
+    group: &DhKem,
+) -> Labels<'a, P> {
+    let suite_id = [b"KEM".as_slice(), &kem.0.to_be_bytes()].concat();
+    Labels { provider, hash: group.hash, suite_id }
+}
+
+/// `DeriveKeyPair` of DHKEM (RFC 9180, section 7.1.3).
+pub(crate) fn dhkem_derive_key_pair<P: Provider + ?Sized>(
+    provider: &P,
+    kem: KemId,
+    ikm: &Secret,
+) -> Result<HpkeKeyPair, CryptoError> {
+    let group = dhkem(kem)?;
+    let labels = dhkem_labels(provider, kem, &group);
+    let length = group.private_key_length;
+    let pseudorandom_key = labels.extract(&[], "dkp_prk", ikm.expose())?;
+    let Some(mask) = group.candidate_mask else {
+        let private_key = labels.expand(&pseudorandom_key, "sk", &[], length)?;
+        let public_key = provider.dh_public_key(kem, &private_key)?;
+        return Ok(HpkeKeyPair { private_key, public_key });
+    };
+    for counter in 0..=u8::MAX {
+        let mut private_key =
+            labels.expand(&pseudorandom_key, "candidate", &[&[counter]], length)?;
+        private_key.expose_mut()[0] &= mask;
+        match provider.dh_public_key(kem, &private_key) {
+            Ok(public_key) => return Ok(HpkeKeyPair { private_key, public_key }),
+            Err(CryptoError::InvalidPrivateKey) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(CryptoError::InvalidPrivateKey)
+}
+
+/// `Encap` of DHKEM (RFC 9180, section 4.1).
+pub(crate) fn dhkem_encap<P: Provider + ?Sized>(
+    provider: &P,
+    kem: KemId,
+    public_key: &HpkePublicKey,
+    random: &mut dyn Random,
+) -> Result<(Secret, Vec<u8>), CryptoError> {
+    let group = dhkem(kem)?;
+    let ikm = Secret::random(group.private_key_length, random)?;
+    let ephemeral = provider.kem_derive_key_pair(kem, &ikm)?;
+    let shared = provider.dh(kem, &ephemeral.private_key, public_key)?;
+    let encapsulated = ephemeral.public_key.as_slice().to_vec();
+    let secret =
+        extract_and_expand(provider, kem, &shared, &[&encapsulated, public_key.as_slice()])?;
+    Ok((secret, encapsulated))
+}
+
+/// `Decap` of DHKEM (RFC 9180, section 4.1).
+pub(crate) fn dhkem_decap<P: Provider + ?Sized>(
+    provider: &P,
+    kem: KemId,
+    key_pair: &HpkeKeyPair,
+    encapsulated: &[u8],
+) -> Result<Secret, CryptoError> {
+    let shared = provider.dh(kem, &key_pair.private_key, &encapsulated.to_vec().into())?;
+    extract_and_expand(provider, kem, &shared, &[encapsulated, key_pair.public_key.as_slice()])
+}
+
+/// `ExtractAndExpand` of RFC 9180, section 4.1.
+fn extract_and_expand<P: Provider + ?Sized>(
+    provider: &P,
+    kem: KemId,
+    shared: &Secret,
+    kem_context: &[&[u8]],
+) -> Result<Secret, CryptoError> {
+    let group = dhkem(kem)?;
+    let labels = dhkem_labels(provider, kem, &group);
+    let extracted = labels.extract(&[], "eae_prk", shared.expose())?;
+    labels.expand(&extracted, "shared_secret", kem_context, group.hash.output_length())
+}

@@ -1,0 +1,134 @@
+//! The trait that a cryptographic backend implements: primitives only, object-safe, stateless.
+
+use crate::{
+    AeadId, CryptoError, Digest, HashAlgorithm, HpkeKeyPair, HpkePublicKey, KemId, Secret,
+    SignaturePublicKey, SignatureScheme, SuiteParams, hpke,
+};
+
+/// A source of cryptographically secure random bytes.
+pub trait Random {
+    /// Fills `bytes`.
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), CryptoError>;
+}
+
+/// The primitives of a backend.
+///
+/// Every method answers [`CryptoError::Unsupported`] for an algorithm the backend lacks. Lengths are
+/// checked here, not by the caller: no input makes a backend panic.
+pub trait Provider: Send + Sync {
+    /// Whether all algorithms of the suite are implemented.
+    fn supports(&self, params: &SuiteParams) -> bool;
+
+    /// Hash of `data`.
+    fn hash(&self, hash: HashAlgorithm, data: &[u8]) -> Result<Digest, CryptoError>;
+
+    /// HMAC (RFC 2104) of the concatenation of `data` under `key`; also HKDF-Extract with `key` as salt.
+    fn hmac(&self, hash: HashAlgorithm, key: &[u8], data: &[&[u8]]) -> Result<Secret, CryptoError>;
+
+    /// HKDF-Expand (RFC 5869, section 2.3).
+    fn hkdf_expand(
+        &self,
+        hash: HashAlgorithm,
+        pseudorandom_key: &[u8],
+        info: &[&[u8]],
+        length: usize,
+    ) -> Result<Secret, CryptoError>;
+
+    /// AEAD encryption; the tag is at the end of the result.
+    fn aead_seal(
+        &self,
+        aead: AeadId,
+        key: &Secret,
+        nonce: &[u8],
+        aad: &[u8],
+        plaintext: &[u8],
+    ) -> Result<Vec<u8>, CryptoError>;
+
+    /// AEAD decryption of what [`Self::aead_seal`] returns.
+    fn aead_open(
+        &self,
+        aead: AeadId,
+        key: &Secret,
+        nonce: &[u8],
+        aad: &[u8],
+        ciphertext: &[u8],
+    ) -> Result<Secret, CryptoError>;
+
+    /// The public key of a Diffie-Hellman private key, serialized as in RFC 9180, section 7.1.1.
+    ///
+    /// [`CryptoError::InvalidPrivateKey`] if a NIST scalar is zero or not below the order.
+    fn dh_public_key(&self, kem: KemId, private_key: &Secret)
+    -> Result<HpkePublicKey, CryptoError>;
+
+    /// Diffie-Hellman: `DH(skX, pkY)` of RFC 9180, section 4.1. Refuses an all-zero result.
+    fn dh(
+        &self,
+        kem: KemId,
+        private_key: &Secret,
+        public_key: &HpkePublicKey,
+    ) -> Result<Secret, CryptoError>;
+
+    /// Refuses a public key of wrong length, off the curve, or of small order: one that nobody could
+    /// encrypt to.
+    fn check_hpke_public_key(
+        &self,
+        kem: KemId,
+        public_key: &HpkePublicKey,
+    ) -> Result<(), CryptoError>;
+
+    /// `DeriveKeyPair(ikm)` of RFC 9180, section 7.1.3.
+    fn kem_derive_key_pair(&self, kem: KemId, ikm: &Secret) -> Result<HpkeKeyPair, CryptoError> {
+        hpke::dhkem_derive_key_pair(self, kem, ikm)
+    }
+
+    /// `Encap(pkR)`: a shared secret and its encapsulation.
+    fn kem_encap(
+        &self,
+        kem: KemId,
+        public_key: &HpkePublicKey,
+        random: &mut dyn Random,
+    ) -> Result<(Secret, Vec<u8>), CryptoError> {
+        hpke::dhkem_encap(self, kem, public_key, random)
+    }
+
+    /// `Decap(enc, skR)`: the shared secret of an encapsulation.
+    fn kem_decap(
+        &self,
+        kem: KemId,
+        private_key: &HpkeKeyPair,
+        encapsulated: &[u8],
+    ) -> Result<Secret, CryptoError> {
+        hpke::dhkem_decap(self, kem, private_key, encapsulated)
+    }
+
+    /// A new signature private key: a seed (EdDSA) or a big-endian scalar (ECDSA).
+    fn signature_generate(
+        &self,
+        scheme: SignatureScheme,
+        random: &mut dyn Random,
+    ) -> Result<Secret, CryptoError>;
+
+    /// The public key of a signature private key, as in RFC 9420, section 5.1.1.
+    fn signature_public_key(
+        &self,
+        scheme: SignatureScheme,
+        private_key: &Secret,
+    ) -> Result<SignaturePublicKey, CryptoError>;
+
+    /// Signs; the encoding is the one of RFC 9420, section 5.1.2 (DER for ECDSA).
+    fn sign(
+        &self,
+        scheme: SignatureScheme,
+        private_key: &Secret,
+        message: &[u8],
+    ) -> Result<Vec<u8>, CryptoError>;
+
+    /// Verifies a signature.
+    fn verify(
+        &self,
+        scheme: SignatureScheme,
+        public_key: &SignaturePublicKey,
+        message: &[u8],
+        signature: &[u8],
+    ) -> Result<(), CryptoError>;
+}
