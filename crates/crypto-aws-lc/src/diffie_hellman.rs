@@ -1,0 +1,67 @@
+//! Diffie-Hellman as HPKE uses it (RFC 9180, sections 4.1 and 7.1).
+
+use aws_lc_rs::agreement::{
+    self, ECDH_P256, ECDH_P384, ECDH_P521, ParsedPublicKey, PrivateKey, UnparsedPublicKey, X25519,
+};
+use crypto::{CryptoError, HpkePublicKey, KemId, Secret};
+
+/// The group of a KEM and the length of its serialized public key.
+fn group(kem: KemId) -> Result<(&'static agreement::Algorithm, usize), CryptoError> {
+    match kem {
+        KemId::DHKEM_P256_HKDF_SHA256 => Ok((&ECDH_P256, 65)),
+        KemId::DHKEM_P384_HKDF_SHA384 => Ok((&ECDH_P384, 97)),
+        KemId::DHKEM_P521_HKDF_SHA512 => Ok((&ECDH_P521, 133)),
+        KemId::DHKEM_X25519_HKDF_SHA256 => Ok((&X25519, 32)),
+        _ => Err(CryptoError::Unsupported),
+    }
+}
+
+pub(crate) fn supports(kem: KemId) -> bool {
+    group(kem).is_ok()
+}
+
+fn parse_private_key(kem: KemId, private_key: &Secret) -> Result<PrivateKey, CryptoError> {
+    let (algorithm, _) = group(kem)?;
+    PrivateKey::from_private_key(algorithm, private_key.expose())
+        .map_err(|_| CryptoError::InvalidPrivateKey)
+}
+
+fn parse_public_key(
+    kem: KemId,
+    public_key: &HpkePublicKey,
+) -> Result<ParsedPublicKey, CryptoError> {
+    let (algorithm, length) = group(kem)?;
+    let bytes = public_key.as_slice();
+    // RFC 9180, section 7.1.1: NIST points are uncompressed; the length excludes every other form
+    // that AWS-LC reads, except the hybrid one, which begins with 6 or 7.
+    if bytes.len() != length || (algorithm != &X25519 && bytes[0] != 4) {
+        return Err(CryptoError::InvalidPublicKey);
+    }
+    ParsedPublicKey::try_from(UnparsedPublicKey::new(algorithm, bytes))
+        .map_err(|_| CryptoError::InvalidPublicKey)
+}
+
+pub(crate) fn public_key(kem: KemId, private_key: &Secret) -> Result<HpkePublicKey, CryptoError> {
+    let public_key = parse_private_key(kem, private_key)?
+        .compute_public_key()
+        .map_err(|_| CryptoError::InvalidPrivateKey)?;
+    Ok(public_key.as_ref().to_vec().into())
+}
+
+pub(crate) fn dh(
+    kem: KemId,
+    private_key: &Secret,
+    public_key: &HpkePublicKey,
+) -> Result<Secret, CryptoError> {
+    let public_key = parse_public_key(kem, public_key)?;
+    let private_key = parse_private_key(kem, private_key)?;
+    // AWS-LC refuses an X25519 result of zeros, as RFC 9180, section 7.1.4 demands.
+    agreement::agree(&private_key, public_key, CryptoError::InvalidPublicKey, |shared| {
+        Ok(Secret::from_slice(shared))
+    })
+}
+
+pub(crate) fn check_public_key(kem: KemId, public_key: &HpkePublicKey) -> Result<(), CryptoError> {
+    parse_public_key(kem, public_key)?;
+    Ok(())
+}

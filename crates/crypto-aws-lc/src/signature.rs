@@ -1,0 +1,164 @@
+//! Ed25519 (RFC 8032) and ECDSA (FIPS 186-5), encoded as in RFC 9420, sections 5.1.1 and 5.1.2.
+
+use aws_lc_rs::agreement::{self, ECDH_P256, ECDH_P384, ECDH_P521};
+use aws_lc_rs::rand;
+use aws_lc_rs::signature::{
+    ECDSA_P256_SHA256_ASN1, ECDSA_P256_SHA256_ASN1_SIGNING, ECDSA_P384_SHA384_ASN1,
+    ECDSA_P384_SHA384_ASN1_SIGNING, ECDSA_P521_SHA512_ASN1, ECDSA_P521_SHA512_ASN1_SIGNING,
+    ED25519, EcdsaKeyPair, EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm, Ed25519KeyPair,
+    KeyPair as _, UnparsedPublicKey,
+};
+use crypto::{CryptoError, Random, Secret, SignaturePublicKey, SignatureScheme};
+
+const ED25519_KEY_LENGTH: usize = 32;
+const ED25519_SIGNATURE_LENGTH: usize = 64;
+
+/// What ECDSA needs to know of a curve.
+struct Ecdsa {
+    verification: &'static EcdsaVerificationAlgorithm,
+    signing: &'static EcdsaSigningAlgorithm,
+    agreement: &'static agreement::Algorithm,
+    scalar_length: usize,
+    /// The bits of the first byte of a scalar that can be set.
+    scalar_mask: u8,
+}
+
+fn ecdsa(scheme: SignatureScheme) -> Result<Ecdsa, CryptoError> {
+    match scheme {
+        SignatureScheme::ECDSA_SECP256R1_SHA256 => Ok(Ecdsa {
+            verification: &ECDSA_P256_SHA256_ASN1,
+            signing: &ECDSA_P256_SHA256_ASN1_SIGNING,
+            agreement: &ECDH_P256,
+            scalar_length: 32,
+            scalar_mask: 0xff,
+        }),
+        SignatureScheme::ECDSA_SECP384R1_SHA384 => Ok(Ecdsa {
+            verification: &ECDSA_P384_SHA384_ASN1,
+            signing: &ECDSA_P384_SHA384_ASN1_SIGNING,
+            agreement: &ECDH_P384,
+            scalar_length: 48,
+            scalar_mask: 0xff,
+        }),
+        SignatureScheme::ECDSA_SECP521R1_SHA512 => Ok(Ecdsa {
+            verification: &ECDSA_P521_SHA512_ASN1,
+            signing: &ECDSA_P521_SHA512_ASN1_SIGNING,
+            agreement: &ECDH_P521,
+            scalar_length: 66,
+            scalar_mask: 0x01,
+        }),
+        _ => Err(CryptoError::Unsupported),
+    }
+}
+
+pub(crate) fn supports(scheme: SignatureScheme) -> bool {
+    scheme == SignatureScheme::ED25519 || ecdsa(scheme).is_ok()
+}
+
+pub(crate) fn generate(
+    scheme: SignatureScheme,
+    random: &mut dyn Random,
+) -> Result<Secret, CryptoError> {
+    if scheme == SignatureScheme::ED25519 {
+        return Secret::random(ED25519_KEY_LENGTH, random);
+    }
+    let curve = ecdsa(scheme)?;
+    // FIPS 186-5, appendix A.2.2: rejection sampling. A candidate fails with probability below 2^-32
+    // (P-256, the worst), so that many failures mean a broken generator.
+    for _ in 0..u8::MAX {
+        let mut candidate = Secret::random(curve.scalar_length, random)?;
+        candidate.expose_mut()[0] &= curve.scalar_mask;
+        if parse_ecdh_key(&curve, &candidate).is_ok() {
+            return Ok(candidate);
+        }
+    }
+    Err(CryptoError::Random)
+}
+
+fn parse_ecdh_key(
+    curve: &Ecdsa,
+    private_key: &Secret,
+) -> Result<agreement::PrivateKey, CryptoError> {
+    agreement::PrivateKey::from_private_key(curve.agreement, private_key.expose())
+        .map_err(|_| CryptoError::InvalidPrivateKey)
+}
+
+fn parse_ed25519_key(private_key: &Secret) -> Result<Ed25519KeyPair, CryptoError> {
+    if private_key.len() != ED25519_KEY_LENGTH {
+        return Err(CryptoError::InvalidPrivateKey);
+    }
+    Ed25519KeyPair::from_seed_unchecked(private_key.expose())
+        .map_err(|_| CryptoError::InvalidPrivateKey)
+}
+
+pub(crate) fn public_key(
+    scheme: SignatureScheme,
+    private_key: &Secret,
+) -> Result<SignaturePublicKey, CryptoError> {
+    if scheme == SignatureScheme::ED25519 {
+        let key_pair = parse_ed25519_key(private_key)?;
+        return Ok(key_pair.public_key().as_ref().to_vec().into());
+    }
+    let public_key = parse_ecdh_key(&ecdsa(scheme)?, private_key)?
+        .compute_public_key()
+        .map_err(|_| CryptoError::InvalidPrivateKey)?;
+    Ok(public_key.as_ref().to_vec().into())
+}
+
+pub(crate) fn sign(
+    scheme: SignatureScheme,
+    private_key: &Secret,
+    message: &[u8],
+) -> Result<Vec<u8>, CryptoError> {
+    if scheme == SignatureScheme::ED25519 {
+        let key_pair = parse_ed25519_key(private_key)?;
+        return Ok(key_pair.sign(message).as_ref().to_vec());
+    }
+    let curve = ecdsa(scheme)?;
+    let der = ec_private_key_der(&curve, private_key)?;
+    let key_pair = EcdsaKeyPair::from_private_key_der(curve.signing, der.expose())
+        .map_err(|_| CryptoError::InvalidPrivateKey)?;
+    let signature =
+        key_pair.sign(&rand::SystemRandom::new(), message).map_err(|_| CryptoError::Random)?;
+    Ok(signature.as_ref().to_vec())
+}
+
+/// `ECPrivateKey` (RFC 5915, section 3) with a scalar only. This is the one form from which AWS-LC
+/// takes a signing key without being told its public key.
+fn ec_private_key_der(curve: &Ecdsa, private_key: &Secret) -> Result<Secret, CryptoError> {
+    let scalar = private_key.expose();
+    if scalar.len() != curve.scalar_length {
+        return Err(CryptoError::InvalidPrivateKey);
+    }
+    // No scalar is longer than 66 bytes, so every length fits the short form.
+    let length = u8::try_from(scalar.len()).map_err(|_| CryptoError::InvalidPrivateKey)?;
+    let header = [0x30, length + 5, 0x02, 0x01, 0x01, 0x04, length];
+    Ok(Secret::from_vec([&header, scalar].concat()))
+}
+
+pub(crate) fn verify(
+    scheme: SignatureScheme,
+    public_key: &SignaturePublicKey,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), CryptoError> {
+    let key = public_key.as_slice();
+    if scheme == SignatureScheme::ED25519 {
+        if key.len() != ED25519_KEY_LENGTH {
+            return Err(CryptoError::InvalidPublicKey);
+        }
+        if signature.len() != ED25519_SIGNATURE_LENGTH {
+            return Err(CryptoError::InvalidSignature);
+        }
+        return UnparsedPublicKey::new(&ED25519, key)
+            .verify(message, signature)
+            .map_err(|_| CryptoError::InvalidSignature);
+    }
+    let curve = ecdsa(scheme)?;
+    // RFC 9420, section 5.1.1: an uncompressed point. AWS-LC would read other forms too.
+    if key.len() != 2 * curve.scalar_length + 1 || key[0] != 4 {
+        return Err(CryptoError::InvalidPublicKey);
+    }
+    UnparsedPublicKey::new(curve.verification, key)
+        .verify(message, signature)
+        .map_err(|_| CryptoError::InvalidSignature)
+}
