@@ -57,7 +57,7 @@ pub trait Decode: Sized {
 /// ```
 #[macro_export]
 macro_rules! fields {
-    ($name:ty { $($field:ident),* $(,)? }) => {
+    ($name:ty { $($field:tt),* $(,)? }) => {
         impl $crate::Encode for $name {
             fn encode(&self, writer: &mut $crate::Writer) {
                 $($crate::Encode::encode(&self.$field, writer);)*
