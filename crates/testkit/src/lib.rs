@@ -1,0 +1,30 @@
+//! What tests of several crates share: seeded randomness, damaged bytes, the official vector files.
+//!
+//! Nothing here is for production: [`SeededRandom`] is predictable on purpose.
+//!
+//! * To run a test twice alike: [`SeededRandom`].
+//! * To damage an encoding in every simple way: [`mutations`], [`truncations`].
+//! * To read bytes from text: [`hex`]. To read an official vector file: [`official_vectors`].
+
+mod mutations;
+mod official;
+mod random;
+
+pub use mutations::{byte_changes, mutations, truncations};
+pub use official::official_vectors;
+pub use random::SeededRandom;
+
+/// The bytes that hexadecimal digits stand for.
+///
+/// # Panics
+/// If `digits` is not hexadecimal.
+#[must_use]
+pub fn hex(digits: &str) -> Vec<u8> {
+    hex::decode(digits).expect("a test writes its hexadecimal digits correctly")
+}
+
+/// The hexadecimal digits of `bytes`.
+#[must_use]
+pub fn to_hex(bytes: impl AsRef<[u8]>) -> String {
+    hex::encode(bytes)
+}

@@ -1,0 +1,26 @@
+//! The official test vectors of MLS (RFC 9420): all sixteen kinds, verified and generated.
+//!
+//! The format is that of `mlswg/mls-implementations`, `test-vectors.md`. One module per kind; each has
+//! an `Entry`, one object of the JSON array, that implements [`Vector`]. The calling order:
+//!
+//! * To check a directory of vector files: [`verify_dir`]; one [`Report`] a file.
+//! * To check the text of one file: [`Kind::verify`].
+//! * To write all files with fresh values: [`generate_dir`].
+//!
+//! No entry is skipped: a suite that the backend lacks is a failure, and so is an unknown field.
+
+pub mod crypto_basics;
+pub mod deserialization;
+mod directory;
+mod failure;
+mod hex;
+mod kind;
+pub mod messages;
+mod report;
+pub mod tree_math;
+
+pub use directory::{generate_dir, verify_dir};
+pub use failure::Failure;
+pub use hex::Hex;
+pub use kind::{Kind, Scale, Vector};
+pub use report::Report;
