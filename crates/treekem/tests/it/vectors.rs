@@ -1,0 +1,50 @@
+//! Reading the working group's test vectors.
+
+use crypto::{CipherSuite, Crypto, Suite};
+use serde_json::Value;
+
+/// The entries of a vector file, each with the suite it is for, or nothing where the vectors are not
+/// installed; CI must have them. Every suite of RFC 9420 has to be among them.
+pub(crate) fn load(file: &str) -> Vec<(usize, Suite, Value)> {
+    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors");
+    let directory = std::env::var("MLS_VECTORS").unwrap_or_else(|_| default.into());
+    let path = format!("{directory}/{file}");
+    let Ok(text) = std::fs::read_to_string(&path) else {
+        assert!(std::env::var_os("CI").is_none(), "{path} is missing");
+        eprintln!("SKIPPED: {path} is missing");
+        return Vec::new();
+    };
+    let crypto = Crypto::new(crypto_aws_lc::provider());
+    let file_entries: Vec<Value> = serde_json::from_str(&text).unwrap();
+    let mut entries = Vec::new();
+    for (index, entry) in file_entries.into_iter().enumerate() {
+        let id = CipherSuite(u16::try_from(number(&entry["cipher_suite"])).unwrap());
+        let suite = crypto.suite(id);
+        let suite = suite.unwrap_or_else(|| panic!("{file}[{index}]: {id:?} is missing"));
+        entries.push((index, suite, entry));
+    }
+    for id in (1..=7).map(CipherSuite) {
+        assert!(entries.iter().any(|(_, suite, _)| suite.id() == id), "{file} lacks {id:?}");
+    }
+    entries
+}
+
+/// The bytes of a hexadecimal field.
+pub(crate) fn bytes(value: &Value) -> Vec<u8> {
+    hex::decode(text(value)).unwrap()
+}
+
+/// A text field.
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a string"))
+}
+
+/// A number.
+pub(crate) fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("{value} is not a number"))
+}
+
+/// A list.
+pub(crate) fn list(value: &Value) -> &[Value] {
+    value.as_array().unwrap_or_else(|| panic!("{value} is not a list"))
+}
