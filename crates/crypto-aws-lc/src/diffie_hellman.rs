@@ -3,9 +3,9 @@
 use aws_lc_rs::agreement::{
     self, ECDH_P256, ECDH_P384, ECDH_P521, ParsedPublicKey, PrivateKey, UnparsedPublicKey, X25519,
 };
-use crypto::{CryptoError, HpkePublicKey, KemId, Secret};
+use crypto::{CryptoError, HpkePublicKey, KemId, Secret, weak_keys};
 
-/// The group of a KEM and the length of its serialized public key.
+/// AWS-LC's group of a KEM and the length of its serialized public key.
 fn group(kem: KemId) -> Result<(&'static agreement::Algorithm, usize), CryptoError> {
     match kem {
         KemId::DHKEM_P256_HKDF_SHA256 => Ok((&ECDH_P256, 65)),
@@ -17,7 +17,7 @@ fn group(kem: KemId) -> Result<(&'static agreement::Algorithm, usize), CryptoErr
 }
 
 pub(crate) fn supports(kem: KemId) -> bool {
-    group(kem).is_ok()
+    kem == KemId::DHKEM_X448_HKDF_SHA512 || group(kem).is_ok()
 }
 
 fn parse_private_key(kem: KemId, private_key: &Secret) -> Result<PrivateKey, CryptoError> {
@@ -32,9 +32,16 @@ fn parse_public_key(
 ) -> Result<ParsedPublicKey, CryptoError> {
     let (algorithm, length) = group(kem)?;
     let bytes = public_key.as_slice();
-    // RFC 9180, section 7.1.1: NIST points are uncompressed; the length excludes every other form
-    // that AWS-LC reads, except the hybrid one, which begins with 6 or 7.
-    if bytes.len() != length || (algorithm != &X25519 && bytes[0] != 4) {
+    if bytes.len() != length {
+        return Err(CryptoError::InvalidPublicKey);
+    }
+    let acceptable = match <&[u8; 32]>::try_from(bytes) {
+        Ok(x25519) => !weak_keys::is_weak_x25519(x25519),
+        // RFC 9180, section 7.1.1: NIST points are uncompressed. The length excludes every other
+        // form that AWS-LC reads, except the hybrid one, which begins with 6 or 7.
+        Err(_) => bytes[0] == 4,
+    };
+    if !acceptable {
         return Err(CryptoError::InvalidPublicKey);
     }
     ParsedPublicKey::try_from(UnparsedPublicKey::new(algorithm, bytes))
@@ -42,6 +49,9 @@ fn parse_public_key(
 }
 
 pub(crate) fn public_key(kem: KemId, private_key: &Secret) -> Result<HpkePublicKey, CryptoError> {
+    if kem == KemId::DHKEM_X448_HKDF_SHA512 {
+        return crypto_448::x448_public_key(private_key);
+    }
     let public_key = parse_private_key(kem, private_key)?
         .compute_public_key()
         .map_err(|_| CryptoError::InvalidPrivateKey)?;
@@ -53,6 +63,9 @@ pub(crate) fn dh(
     private_key: &Secret,
     public_key: &HpkePublicKey,
 ) -> Result<Secret, CryptoError> {
+    if kem == KemId::DHKEM_X448_HKDF_SHA512 {
+        return crypto_448::x448(private_key, public_key);
+    }
     let public_key = parse_public_key(kem, public_key)?;
     let private_key = parse_private_key(kem, private_key)?;
     // AWS-LC refuses an X25519 result of zeros, as RFC 9180, section 7.1.4 demands.
@@ -62,6 +75,9 @@ pub(crate) fn dh(
 }
 
 pub(crate) fn check_public_key(kem: KemId, public_key: &HpkePublicKey) -> Result<(), CryptoError> {
+    if kem == KemId::DHKEM_X448_HKDF_SHA512 {
+        return crypto_448::check_x448_public_key(public_key);
+    }
     parse_public_key(kem, public_key)?;
     Ok(())
 }

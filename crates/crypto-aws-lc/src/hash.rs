@@ -43,8 +43,14 @@ pub(crate) fn hkdf_expand(
         HashAlgorithm::Sha384 => hkdf::HKDF_SHA384,
         HashAlgorithm::Sha512 => hkdf::HKDF_SHA512,
     };
-    // RFC 5869, section 2.3: "PRK: a pseudorandom key of at least HashLen octets".
+    // RFC 5869, section 2.3: "PRK: a pseudorandom key of at least HashLen octets". The upper limit is
+    // AWS-LC's; no key of MLS is longer.
     if !(hash.output_length()..=Digest::BYTES_MAX).contains(&pseudorandom_key.len()) {
+        return Err(CryptoError::InvalidLength);
+    }
+    // RFC 5869, section 2.3: "length of output keying material in octets (<= 255*HashLen)". Checked
+    // before the memory is taken.
+    if length > 255 * hash.output_length() {
         return Err(CryptoError::InvalidLength);
     }
     let key = hkdf::Prk::new_less_safe(algorithm, pseudorandom_key);

@@ -1,6 +1,7 @@
 //! The native backend: [`crypto::Provider`] over aws-lc-rs.
 //!
-//! * Everything of suites 1, 2, 3, 5 and 7 (RFC 9420, section 17.1) is computed by AWS-LC.
+//! * AWS-LC computes everything of RFC 9420, section 17.1, but curve 448, which it lacks: X448 and
+//!   Ed448 of suites 4 and 6 come from `crypto_448`.
 //! * Keys and signatures are checked for their one MLS encoding (RFC 9420, section 5.1) before they are
 //!   handed over, because AWS-LC also reads others, for example keys in X.509 form.
 //! * Private keys enter as bytes with each call and no state is kept.

@@ -1,4 +1,4 @@
-//! Ed25519 (RFC 8032) and ECDSA (FIPS 186-5), encoded as in RFC 9420, sections 5.1.1 and 5.1.2.
+//! EdDSA (RFC 8032) and ECDSA (FIPS 186-5), encoded as in RFC 9420, sections 5.1.1 and 5.1.2.
 
 use aws_lc_rs::agreement::{self, ECDH_P256, ECDH_P384, ECDH_P521};
 use aws_lc_rs::rand;
@@ -8,10 +8,9 @@ use aws_lc_rs::signature::{
     ED25519, EcdsaKeyPair, EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm, Ed25519KeyPair,
     KeyPair as _, UnparsedPublicKey,
 };
-use crypto::{CryptoError, Random, Secret, SignaturePublicKey, SignatureScheme};
+use crypto::{CryptoError, Random, Secret, SignaturePublicKey, SignatureScheme, weak_keys};
 
 const ED25519_KEY_LENGTH: usize = 32;
-const ED25519_SIGNATURE_LENGTH: usize = 64;
 
 /// What ECDSA needs to know of a curve.
 struct Ecdsa {
@@ -51,18 +50,19 @@ fn ecdsa(scheme: SignatureScheme) -> Result<Ecdsa, CryptoError> {
 }
 
 pub(crate) fn supports(scheme: SignatureScheme) -> bool {
-    scheme == SignatureScheme::ED25519 || ecdsa(scheme).is_ok()
+    matches!(scheme, SignatureScheme::ED25519 | SignatureScheme::ED448) || ecdsa(scheme).is_ok()
 }
 
 pub(crate) fn generate(
     scheme: SignatureScheme,
     random: &mut dyn Random,
 ) -> Result<Secret, CryptoError> {
-    if scheme == SignatureScheme::ED25519 {
-        return Secret::random(ED25519_KEY_LENGTH, random);
-    }
-    let curve = ecdsa(scheme)?;
-    // FIPS 186-5, appendix A.2.2: rejection sampling. A candidate fails with probability below 2^-32
+    let curve = match scheme {
+        SignatureScheme::ED25519 => return Secret::random(ED25519_KEY_LENGTH, random),
+        SignatureScheme::ED448 => return Secret::random(crypto_448::ED448_SEED_LENGTH, random),
+        _ => ecdsa(scheme)?,
+    };
+    // FIPS 186-5, appendix A.2.2: rejection sampling. A candidate fails with probability below 2^-31
     // (P-256, the worst), so that many failures mean a broken generator.
     for _ in 0..u8::MAX {
         let mut candidate = Secret::random(curve.scalar_length, random)?;
@@ -94,14 +94,19 @@ pub(crate) fn public_key(
     scheme: SignatureScheme,
     private_key: &Secret,
 ) -> Result<SignaturePublicKey, CryptoError> {
-    if scheme == SignatureScheme::ED25519 {
-        let key_pair = parse_ed25519_key(private_key)?;
-        return Ok(key_pair.public_key().as_ref().to_vec().into());
+    match scheme {
+        SignatureScheme::ED25519 => {
+            let key_pair = parse_ed25519_key(private_key)?;
+            Ok(key_pair.public_key().as_ref().to_vec().into())
+        }
+        SignatureScheme::ED448 => crypto_448::ed448_public_key(private_key),
+        _ => {
+            let public_key = parse_ecdh_key(&ecdsa(scheme)?, private_key)?
+                .compute_public_key()
+                .map_err(|_| CryptoError::InvalidPrivateKey)?;
+            Ok(public_key.as_ref().to_vec().into())
+        }
     }
-    let public_key = parse_ecdh_key(&ecdsa(scheme)?, private_key)?
-        .compute_public_key()
-        .map_err(|_| CryptoError::InvalidPrivateKey)?;
-    Ok(public_key.as_ref().to_vec().into())
 }
 
 pub(crate) fn sign(
@@ -109,12 +114,20 @@ pub(crate) fn sign(
     private_key: &Secret,
     message: &[u8],
 ) -> Result<Vec<u8>, CryptoError> {
-    if scheme == SignatureScheme::ED25519 {
-        let key_pair = parse_ed25519_key(private_key)?;
-        return Ok(key_pair.sign(message).as_ref().to_vec());
+    match scheme {
+        SignatureScheme::ED25519 => {
+            let signature = parse_ed25519_key(private_key)?
+                .try_sign(message)
+                .map_err(|_| CryptoError::InvalidPrivateKey)?;
+            Ok(signature.as_ref().to_vec())
+        }
+        SignatureScheme::ED448 => crypto_448::ed448_sign(private_key, message),
+        _ => sign_ecdsa(&ecdsa(scheme)?, private_key, message),
     }
-    let curve = ecdsa(scheme)?;
-    let der = ec_private_key_der(&curve, private_key)?;
+}
+
+fn sign_ecdsa(curve: &Ecdsa, private_key: &Secret, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+    let der = ec_private_key_der(curve, private_key)?;
     let key_pair = EcdsaKeyPair::from_private_key_der(curve.signing, der.expose())
         .map_err(|_| CryptoError::InvalidPrivateKey)?;
     let signature =
@@ -141,24 +154,35 @@ pub(crate) fn verify(
     message: &[u8],
     signature: &[u8],
 ) -> Result<(), CryptoError> {
-    let key = public_key.as_slice();
-    if scheme == SignatureScheme::ED25519 {
-        if key.len() != ED25519_KEY_LENGTH {
-            return Err(CryptoError::InvalidPublicKey);
-        }
-        if signature.len() != ED25519_SIGNATURE_LENGTH {
-            return Err(CryptoError::InvalidSignature);
-        }
-        return UnparsedPublicKey::new(&ED25519, key)
-            .verify(message, signature)
-            .map_err(|_| CryptoError::InvalidSignature);
+    match scheme {
+        SignatureScheme::ED25519 => verify_ed25519(public_key.as_slice(), message, signature),
+        SignatureScheme::ED448 => crypto_448::ed448_verify(public_key, message, signature),
+        _ => verify_ecdsa(&ecdsa(scheme)?, public_key.as_slice(), message, signature),
     }
-    let curve = ecdsa(scheme)?;
-    // RFC 9420, section 5.1.1: an uncompressed point. AWS-LC would read other forms too.
-    if key.len() != 2 * curve.scalar_length + 1 || key[0] != 4 {
+}
+
+fn verify_ed25519(public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
+    let key: &[u8; ED25519_KEY_LENGTH] =
+        public_key.try_into().map_err(|_| CryptoError::InvalidPublicKey)?;
+    if weak_keys::is_weak_ed25519(key) {
         return Err(CryptoError::InvalidPublicKey);
     }
-    UnparsedPublicKey::new(curve.verification, key)
+    UnparsedPublicKey::new(&ED25519, key)
+        .verify(message, signature)
+        .map_err(|_| CryptoError::InvalidSignature)
+}
+
+fn verify_ecdsa(
+    curve: &Ecdsa,
+    public_key: &[u8],
+    message: &[u8],
+    signature: &[u8],
+) -> Result<(), CryptoError> {
+    // RFC 9420, section 5.1.1: an uncompressed point. AWS-LC would read other forms too.
+    if public_key.len() != 2 * curve.scalar_length + 1 || public_key[0] != 4 {
+        return Err(CryptoError::InvalidPublicKey);
+    }
+    UnparsedPublicKey::new(curve.verification, public_key)
         .verify(message, signature)
         .map_err(|_| CryptoError::InvalidSignature)
 }

@@ -18,6 +18,7 @@ mod labels;
 mod provider;
 mod secret;
 mod suite;
+pub mod weak_keys;
 
 pub use digest::Digest;
 pub use error::CryptoError;
