@@ -1,0 +1,85 @@
+//! Style as a test: every rule of the project's style that a machine can hold.
+//!
+//! [`check`] reads the workspace and returns a [`Report`]: all findings at once, and the numbers
+//! that `cargo run -p conclave-tidy` prints. The rules are listed in [`Rule`]; a file is excused
+//! from one by name and with a reason in `crates/tidy/exceptions.txt`, and an exception that
+//! excuses nothing is a finding itself.
+//!
+//! | module | what it looks at |
+//! |---|---|
+//! | `text` | lines: length, headers, words, comments, forbidden strings |
+//! | `tokens` | tokens: `unwrap`, `expect`, `cfg`, `async`, wildcard re-exports, test hooks |
+//! | `syntax` | the syntax tree: function length and parameters, type parameters |
+//! | `manifests` | `Cargo.toml` files |
+//! | `layers` | which crate may use which |
+//! | `licences` | licences and duplicate versions of dependencies |
+//! | [`violations`] | the `Violation` enums: documented, anchored, tested |
+
+mod exceptions;
+mod finding;
+mod graph;
+mod layers;
+mod licences;
+mod manifests;
+mod numbers;
+mod source;
+mod syntax;
+mod text;
+mod tokens;
+pub mod violations;
+mod workspace;
+
+use std::path::Path;
+
+pub use finding::{Finding, Rule};
+pub use graph::{Graph, Package};
+pub use numbers::Numbers;
+pub use source::SourceFile;
+pub use workspace::Workspace;
+
+/// Whatever kept the check from running at all.
+pub type Failure = Box<dyn std::error::Error>;
+
+/// The crates that make up the protocol; some rules hold for them only.
+///
+/// Crypto backends (`crypto-*`) count as well, see [`is_protocol_crate`].
+pub const PROTOCOL_CRATES: [&str; 7] =
+    ["codec", "crypto", "wire", "tree", "treekem", "protection", "mls"];
+
+/// Whether the crate in folder `name` is a protocol crate.
+#[must_use]
+pub fn is_protocol_crate(name: &str) -> bool {
+    PROTOCOL_CRATES.contains(&name) || name.starts_with("crypto-")
+}
+
+/// What the check found.
+pub struct Report {
+    /// Broken rules that no exception excuses, by path and line.
+    pub findings: Vec<Finding>,
+    /// The measures of the style, for the protocol crates and for everything.
+    pub numbers: Numbers,
+}
+
+/// Checks the workspace at `root` against every rule.
+pub fn check(root: &Path) -> Result<Report, Failure> {
+    let workspace = Workspace::read(root)?;
+    let graph = Graph::of(root)?;
+    let mut findings = workspace.unreadable.clone();
+    for (path, text) in &workspace.texts {
+        text::check_any(path, text, &mut findings);
+    }
+    for file in &workspace.sources {
+        text::check_rust(file, &mut findings);
+        tokens::check(file, &mut findings);
+        syntax::check(file, &mut findings);
+    }
+    tokens::check_cfg_count(&workspace.sources, &mut findings);
+    manifests::check(&workspace, &mut findings);
+    layers::check(&graph, &mut findings);
+    licences::check(&graph, workspace.text("deny.toml"), &mut findings);
+    let violations = violations::catalogue(&workspace.sources);
+    violations::check(&violations, &mut findings);
+    let numbers = Numbers::of(&workspace, &violations);
+    let exceptions = workspace.text(exceptions::PATH).unwrap_or_default();
+    Ok(Report { findings: exceptions::apply(exceptions, findings), numbers })
+}
