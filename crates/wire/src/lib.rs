@@ -22,6 +22,7 @@ mod psk;
 mod public_message;
 mod ratchet_tree;
 mod update_path;
+mod violations;
 mod welcome;
 
 pub use authenticated_content::{AuthenticatedContent, FramedContentAuthData, ProposalRef};
