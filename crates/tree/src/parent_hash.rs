@@ -1,0 +1,130 @@
+//! Parent hashes (RFC 9420, section 7.9): setting them along a new path, and verifying a whole tree.
+
+use codec::{Encode, Writer};
+use crypto::{CryptoError, Digest, HpkePublicKey, Suite};
+use rayon::prelude::*;
+use wire::Node;
+
+use crate::tree_hash::{blank_leaf_hash, parent_input};
+use crate::{Error, LeafIndex, NodeIndex, RatchetTree, Violation};
+
+/// The hash of `ParentHashInput`.
+fn parent_hash(
+    suite: &Suite,
+    encryption_key: &HpkePublicKey,
+    parent_hash: &Digest,
+    original_sibling_tree_hash: &Digest,
+) -> Result<Digest, CryptoError> {
+    let mut writer = Writer::new();
+    encryption_key.encode(&mut writer);
+    parent_hash.encode(&mut writer);
+    original_sibling_tree_hash.encode(&mut writer);
+    suite.hash(writer.as_slice())
+}
+
+impl RatchetTree {
+    /// Merges the public keys of an UpdatePath (section 7.5): blanks the sender's direct path, sets the
+    /// keys along its filtered direct path, and computes parent hashes from the root down.
+    ///
+    /// Returns the parent hash that the sender's new leaf must carry. The leaf itself is set by the
+    /// caller, with [`Self::set_leaf`].
+    pub fn merge_path_keys(
+        &mut self,
+        suite: &Suite,
+        sender: LeafIndex,
+        keys: impl ExactSizeIterator<Item = HpkePublicKey>,
+    ) -> Result<Digest, Error> {
+        let filtered = self.filtered_direct_path(sender);
+        if filtered.len() != keys.len() {
+            return Err(Violation::PathLengthMismatch.into());
+        }
+        self.blank_direct_path(sender);
+        let path: Vec<_> = filtered.iter().map(|&(node, _)| node).zip(keys).collect();
+        self.set_path_keys(&path);
+        let mut above = Digest::EMPTY;
+        for ((node, copath), (_, key)) in filtered.iter().zip(&path).rev() {
+            // No leaf is unmerged at a node that was just set, so the original sibling is the sibling.
+            let sibling_hash = self.subtree_hash(suite, *copath)?;
+            self.set_parent_hash(*node, above);
+            above = parent_hash(suite, key, &above, &sibling_hash)?;
+        }
+        Ok(above)
+    }
+
+    /// Verifies that every parent that is not blank is parent-hash valid (section 7.9.2), top down:
+    /// exactly one descendant was set together with it. All tree hashes must be cached. O(N log N).
+    pub(crate) fn verify_parent_hashes(&self, suite: &Suite) -> Result<(), Error> {
+        let parents = (0..self.size().nodes()).into_par_iter().skip(1).step_by(2);
+        parents.filter_map(|index| self.size().node(index)).try_for_each(|node| {
+            let (Some(parent), Some((left, right))) = (self.parent(node), node.children()) else {
+                return Ok(());
+            };
+            let mut valid = 0;
+            for (child, sibling) in [(left, right), (right, left)] {
+                let unmerged = &parent.unmerged_leaves;
+                let Some(descendant) = self.set_together(child, unmerged) else { continue };
+                let sibling_hash = self.hash_without(suite, sibling, unmerged)?;
+                let expected =
+                    parent_hash(suite, &parent.encryption_key, &parent.parent_hash, &sibling_hash)?;
+                valid += usize::from(self.parent_hash_of(descendant) == Some(expected));
+            }
+            // "verifying that there is exactly one descendant of each non-blank parent node for which
+            // the parent node is parent-hash valid" (section 7.9.2).
+            if valid == 1 { Ok(()) } else { Err(Violation::InvalidParentHash.at_node(node)) }
+        })
+    }
+
+    /// The one node D in the resolution of `child` such that the rest of the resolution is exactly the
+    /// unmerged leaves below `child`; `None` if there is no such node.
+    fn set_together(&self, child: NodeIndex, unmerged_leaves: &[u32]) -> Option<NodeIndex> {
+        let below = leaves_below(unmerged_leaves, child);
+        let resolution = self.resolution(child);
+        if resolution.len() != below.len() + 1 {
+            return None;
+        }
+        let is_unmerged = |node: &NodeIndex| {
+            node.leaf().is_some_and(|leaf| below.binary_search(&leaf.as_u32()).is_ok())
+        };
+        let mut others = resolution.iter().filter(|node| !is_unmerged(node));
+        let descendant = *others.next()?;
+        others.next().is_none().then_some(descendant)
+    }
+
+    fn parent_hash_of(&self, node: NodeIndex) -> Option<Digest> {
+        match self.node(node)? {
+            Node::Leaf(leaf) => leaf.parent_hash(),
+            Node::Parent(parent) => Some(parent.parent_hash),
+        }
+    }
+
+    /// The tree hash of `node` with some leaves blanked and no longer listed as unmerged:
+    /// `original_sibling_tree_hash`. Subtrees without such leaves use their cached hash.
+    fn hash_without(
+        &self,
+        suite: &Suite,
+        node: NodeIndex,
+        leaves: &[u32],
+    ) -> Result<Digest, CryptoError> {
+        let leaves = leaves_below(leaves, node);
+        if leaves.is_empty() {
+            return self.cached_hash(node).ok_or(CryptoError::InvalidLength);
+        }
+        let Some((left, right)) = node.children() else {
+            return blank_leaf_hash(suite, node.as_u32() / 2);
+        };
+        let left_hash = self.hash_without(suite, left, leaves)?;
+        let right_hash = self.hash_without(suite, right, leaves)?;
+        let unmerged = self.parent(node).map_or(&[][..], |parent| &parent.unmerged_leaves);
+        let kept = unmerged.iter().copied().filter(|leaf| leaves.binary_search(leaf).is_err());
+        let kept: Vec<u32> = kept.collect();
+        suite.hash(&parent_input(self.node(node), &kept, &left_hash, &right_hash))
+    }
+}
+
+/// The part of a sorted list of leaves that is below `node`.
+fn leaves_below(leaves: &[u32], node: NodeIndex) -> &[u32] {
+    let range = node.leaf_range();
+    let start = leaves.partition_point(|leaf| leaf < range.start());
+    let end = leaves.partition_point(|leaf| leaf <= range.end());
+    &leaves[start..end]
+}

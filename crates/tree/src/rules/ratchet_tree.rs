@@ -1,0 +1,112 @@
+//! Validation of a whole ratchet tree, as a joiner does it (RFC 9420, section 12.4.3.1).
+//!
+//! The only place in the library that visits every member of an existing group. It does so in parallel
+//! where threads exist.
+
+use crypto::Suite;
+use rayon::prelude::*;
+use wire::{GroupContext, LeafNode, ParentNode, RatchetTreeNodes};
+
+use super::leaf_node::{LeafPlace, LifetimeRules, verify_leaf_node};
+use super::members::verify_members;
+use crate::{
+    Candidate, Error, IdentityPolicy, LeafIndex, LeafOrigin, NodeIndex, RatchetTree, Violation,
+};
+
+/// A tree that obeys every rule of section 12.4.3.1 for its GroupContext.
+pub struct VerifiedTree(RatchetTree);
+
+impl VerifiedTree {
+    /// The tree.
+    #[must_use]
+    pub fn tree(&self) -> &RatchetTree {
+        &self.0
+    }
+
+    /// The tree, without the proof.
+    #[must_use]
+    pub fn into_tree(self) -> RatchetTree {
+        self.0
+    }
+}
+
+/// Verifies the tree of a group that is joined or followed.
+pub fn verify_ratchet_tree(
+    suite: &Suite,
+    context: &GroupContext,
+    nodes: RatchetTreeNodes,
+    (lifetimes, now): (LifetimeRules, u64),
+    identity: &dyn IdentityPolicy,
+) -> Result<VerifiedTree, Error> {
+    let mut tree = RatchetTree::from_nodes(nodes)?;
+    // "Verify that the tree hash of the ratchet tree matches the tree_hash field in GroupInfo".
+    if tree.tree_hash(suite)? != context.tree_hash {
+        return Err(Violation::WrongTreeHash.into());
+    }
+    verify_parents(suite, &tree)?;
+    // "For each non-empty parent node, verify that it is parent-hash valid".
+    tree.verify_parent_hashes(suite)?;
+    // "For each non-empty leaf node, validate the LeafNode".
+    let members: Vec<_> = tree.members().collect();
+    let clock = lifetimes.check_tree.then_some(now);
+    members.par_iter().try_for_each(|&(index, leaf)| {
+        let place = LeafPlace::Tree { group_id: &context.group_id, index };
+        verify_leaf_node(suite, leaf, place, (lifetimes, clock), None).map(|_| ())
+    })?;
+    verify_members(&tree, &context.extensions)?;
+    for &(index, leaf) in &members {
+        identity.validate_leaf(&candidate(context, index, leaf, now))?;
+    }
+    if let Some(senders) = context.extensions.external_senders()? {
+        senders.iter().try_for_each(|sender| identity.validate_external_sender(sender, now))?;
+    }
+    Ok(VerifiedTree(tree))
+}
+
+fn candidate<'a>(
+    context: &'a GroupContext,
+    index: LeafIndex,
+    leaf: &'a LeafNode,
+    now: u64,
+) -> Candidate<'a> {
+    let (group_id, origin) = (&*context.group_id, LeafOrigin::Tree);
+    Candidate { group_id, leaf, index, origin, predecessor: None, now }
+}
+
+fn verify_parents(suite: &Suite, tree: &RatchetTree) -> Result<(), Error> {
+    let parents = (0..tree.size().nodes()).into_par_iter().skip(1).step_by(2);
+    parents.filter_map(|index| tree.size().node(index)).try_for_each(|node| {
+        let Some(parent) = tree.parent(node) else { return Ok(()) };
+        suite
+            .check_hpke_public_key(&parent.encryption_key)
+            .map_err(|_| Violation::InvalidEncryptionKey.at_node(node))?;
+        verify_unmerged_leaves(tree, node, parent).map_err(|violation| violation.at_node(node))
+    })
+}
+
+fn verify_unmerged_leaves(
+    tree: &RatchetTree,
+    node: NodeIndex,
+    parent: &ParentNode,
+) -> Result<(), Violation> {
+    let unmerged = &parent.unmerged_leaves;
+    if !unmerged.is_sorted_by(|left, right| left < right) {
+        return Err(Violation::UnsortedUnmergedLeaves);
+    }
+    for &entry in unmerged {
+        // "the entry represents a non-blank leaf node that is a descendant of the parent node".
+        let member = tree.member(entry).filter(|(index, _)| node.covers(*index));
+        let Some((index, _)) = member else {
+            return Err(Violation::UnmergedLeafNotDescendant);
+        };
+        // "every non-blank intermediate node between the leaf node and the parent node also has an
+        // entry for the leaf node in its unmerged_leaves".
+        let between = tree.size().direct_path(index).take_while(|&above| above != node);
+        for above in between.filter_map(|above| tree.parent(above)) {
+            if above.unmerged_leaves.binary_search(&entry).is_err() {
+                return Err(Violation::UnmergedLeafNotListedBetween);
+            }
+        }
+    }
+    Ok(())
+}
