@@ -4,6 +4,8 @@
 //! same value or both refuse. The oracle's reading from a stream is compared, because its reading
 //! from a slice asserts in debug builds that the input is complete.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
+
 use codec::{Decode, DecodeErrorKind, Encode, Opaque, Writer};
 use proptest::collection::vec;
 use proptest::option;
