@@ -1,10 +1,11 @@
 //! The catalogue of `Violation` enums: every way a peer can break a layer's part of RFC 9420.
 //!
-//! [`catalogue`] collects each variant of each enum named `Violation` in a protocol crate, with its
-//! rule, whether that cites a section, and the tests that name it. The check here is coarse (a test
-//! that writes `::Variant` counts); [`Violation`] is what a registry can be generated from.
+//! [`catalogue`] collects each variant of each enum named `Violation` in a protocol crate, written
+//! as an enum or with the `violations!` macro: its rule, its section and the tests that name it.
+//! The check here is coarse (a test that writes `::Variant` counts); [`Violation`] is what a
+//! registry can be generated from.
 
-use syn::visit::{self, Visit};
+use syn::visit::Visit;
 
 use crate::text::{cites_section, has_word};
 use crate::{Finding, Rule, SourceFile};
@@ -16,8 +17,10 @@ pub struct Violation {
     pub crate_name: String,
     /// The variant.
     pub variant: String,
-    /// The variant's doc comment on one line: the rule in our words, with its section.
+    /// The variant's doc comment on one line: the rule in our words.
     pub rule: String,
+    /// The section that `violations!` gives the variant; empty where the doc comment cites it.
+    pub section: String,
     /// Where it is declared.
     pub path: String,
     /// The line of the declaration.
@@ -31,24 +34,13 @@ pub struct Violation {
 pub fn catalogue(files: &[SourceFile]) -> Vec<Violation> {
     let mut violations = Vec::new();
     for file in files.iter().filter(|file| file.is_protocol()) {
-        let mut enums = Enums(Vec::new());
+        let mut enums = Enums { file, found: Vec::new() };
         enums.visit_file(&file.syntax);
-        for variant in enums.0 {
-            let line = variant.ident.span().start().line;
-            let name = variant.ident.to_string();
-            if file.is_test(line) {
-                continue;
-            }
-            let tested_by = files.iter().filter(|file| is_named_by_test(file, &name));
-            violations.push(Violation {
-                crate_name: file.crate_name().unwrap_or_default().to_string(),
-                rule: doc(&variant.attrs),
-                path: file.path.clone(),
-                line,
-                tests: tested_by.map(|file| file.path.clone()).collect(),
-                variant: name,
-            });
-        }
+        violations.extend(enums.found.into_iter().filter(|found| !file.is_test(found.line)));
+    }
+    for violation in &mut violations {
+        let tested_by = files.iter().filter(|file| is_named_by_test(file, &violation.variant));
+        violation.tests = tested_by.map(|file| file.path.clone()).collect();
     }
     violations
 }
@@ -60,7 +52,7 @@ pub(crate) fn check(violations: &[Violation], findings: &mut Vec<Finding>) {
         let mut found = |message: String| {
             findings.push(Finding::new(path, *line, Rule::Violation, message));
         };
-        if !cites_section(&violation.rule) {
+        if !cites_section(&format!("{} section {}", violation.rule, violation.section)) {
             found(format!("the rule of `{variant}` cites no section"));
         }
         if violation.tests.is_empty() {
@@ -88,15 +80,42 @@ fn doc(attributes: &[syn::Attribute]) -> String {
     lines.collect::<Vec<_>>().join(" ")
 }
 
-/// Collects the variants of enums named `Violation`.
-struct Enums<'ast>(Vec<&'ast syn::Variant>);
+/// The string that stands for the variant's section in `violations!`.
+fn section(variant: &syn::Variant) -> String {
+    match &variant.discriminant {
+        Some((_, syn::Expr::Lit(syn::ExprLit { lit: syn::Lit::Str(text), .. }))) => text.value(),
+        _ => String::new(),
+    }
+}
 
-impl<'ast> Visit<'ast> for Enums<'ast> {
+/// Collects the variants of enums named `Violation`; their tests are filled in later.
+struct Enums<'a> {
+    file: &'a SourceFile,
+    found: Vec<Violation>,
+}
+
+impl<'ast> Visit<'ast> for Enums<'_> {
     fn visit_item_enum(&mut self, item: &'ast syn::ItemEnum) {
         if item.ident == "Violation" {
-            self.0.extend(&item.variants);
+            self.found.extend(item.variants.iter().map(|variant| Violation {
+                crate_name: self.file.crate_name().unwrap_or_default().to_string(),
+                variant: variant.ident.to_string(),
+                rule: doc(&variant.attrs),
+                section: section(variant),
+                path: self.file.path.clone(),
+                line: variant.ident.span().start().line,
+                tests: Vec::new(),
+            }));
         }
-        visit::visit_item_enum(self, item);
+    }
+
+    fn visit_macro(&mut self, invocation: &'ast syn::Macro) {
+        let name = invocation.path.segments.last();
+        if name.is_some_and(|segment| segment.ident == "violations") {
+            // An enum that does not parse does not compile either.
+            let item = invocation.parse_body::<syn::ItemEnum>();
+            item.iter().for_each(|item| Enums::visit_item_enum(self, item));
+        }
     }
 }
 
@@ -132,6 +151,24 @@ pub enum Violation {
         let one = "fn f() { a(Violation::BlankLeafNode, Violation::Wrong(1), BlankLeaf) }";
         assert_eq!(messages("crates/tree/src/violation.rs", one), [untested, section]);
         assert_eq!(messages("crates/client/src/violation.rs", ""), []);
+    }
+
+    #[test]
+    fn the_macro_gives_sections_and_an_empty_one_is_refused() {
+        let code = "//! A.\nwire::violations! {\n    /// Ways.\n    pub enum Violation {\n        \
+                    /// A leaf is blank.\n        BlankLeaf = \"7.3\",\n        \
+                    /// It is wrong.\n        Wrong = \"\",\n    }\n}\n";
+        let test = "fn f() { a(Violation::BlankLeaf, Violation::Wrong) }";
+        let files = [
+            SourceFile::parse("crates/tree/src/error.rs", code).unwrap(),
+            SourceFile::parse("crates/tree/src/error/tests.rs", test).unwrap(),
+        ];
+        let catalogue = catalogue(&files);
+        assert_eq!((catalogue[0].section.as_str(), catalogue[0].line), ("7.3", 6));
+        let mut findings = Vec::new();
+        check(&catalogue, &mut findings);
+        let messages: Vec<String> = findings.into_iter().map(|found| found.message).collect();
+        assert_eq!(messages, ["the rule of `Wrong` cites no section"]);
     }
 
     #[test]

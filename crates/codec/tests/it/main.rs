@@ -139,7 +139,7 @@ fn damaged(mut bytes: Vec<u8>, (place, bit): (usize, Option<u8>)) -> Vec<u8> {
     let place = place % bytes.len();
     match bit {
         Some(bit) => bytes[place] ^= 1 << bit,
-        None if place % 2 == 0 => bytes.truncate(place),
+        None if place.is_multiple_of(2) => bytes.truncate(place),
         None => bytes.insert(place, bytes[place]),
     }
     bytes
