@@ -5,7 +5,9 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::failure::At;
-use crate::{Failure, Report, crypto_basics, deserialization, messages, tree_math};
+use crate::{
+    Failure, Report, crypto_basics, deserialization, key_schedule, messages, psk_secret, tree_math,
+};
 
 /// How much to generate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,8 +84,12 @@ kinds! {
     CryptoBasics, "crypto-basics", crypto_basics::Entry;
     /// Headers of variable-length vectors.
     Deserialization, "deserialization", deserialization::Entry;
+    /// Every secret of several epochs.
+    KeySchedule, "key-schedule", key_schedule::Entry;
     /// Structures that survive decoding and encoding.
     Messages, "messages", messages::Entry;
+    /// Several pre-shared keys become one secret.
+    PskSecret, "psk_secret", psk_secret::Entry;
     /// Relations of nodes in full trees.
     TreeMath, "tree-math", tree_math::Entry;
 }

@@ -14,8 +14,10 @@ pub mod deserialization;
 mod directory;
 mod failure;
 mod hex;
+pub mod key_schedule;
 mod kind;
 pub mod messages;
+pub mod psk_secret;
 mod report;
 pub mod tree_math;
 
