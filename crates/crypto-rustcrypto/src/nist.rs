@@ -20,11 +20,16 @@ macro_rules! curve {
                 SecretKey::from_bytes(scalar).map_err(|_| CryptoError::InvalidPrivateKey)
             }
 
-            fn parse_public_key(public_key: &[u8]) -> Result<PublicKey, CryptoError> {
-                // The parser also reads compressed points, which MLS does not allow.
+            /// The parser also reads compressed points, which MLS does not allow.
+            fn check_form(public_key: &[u8]) -> Result<(), CryptoError> {
                 if public_key.len() != 2 * SCALAR_LENGTH + 1 || public_key[0] != 4 {
                     return Err(CryptoError::InvalidPublicKey);
                 }
+                Ok(())
+            }
+
+            fn parse_public_key(public_key: &[u8]) -> Result<PublicKey, CryptoError> {
+                check_form(public_key)?;
                 PublicKey::from_sec1_bytes(public_key).map_err(|_| CryptoError::InvalidPublicKey)
             }
 
@@ -63,7 +68,10 @@ macro_rules! curve {
                 message: &[u8],
                 signature: &[u8],
             ) -> Result<(), CryptoError> {
-                let key = VerifyingKey::from(parse_public_key(public_key)?);
+                check_form(public_key)?;
+                // A key off the curve counts as a wrong signature, because AWS-LC says no more.
+                let key = VerifyingKey::from_sec1_bytes(public_key)
+                    .map_err(|_| CryptoError::InvalidSignature)?;
                 let signature =
                     DerSignature::try_from(signature).map_err(|_| CryptoError::InvalidSignature)?;
                 key.verify(message, &signature).map_err(|_| CryptoError::InvalidSignature)

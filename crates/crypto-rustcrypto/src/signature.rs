@@ -105,7 +105,8 @@ fn verify_ed25519(public_key: &[u8], message: &[u8], signature: &[u8]) -> Result
         return Err(CryptoError::InvalidPublicKey);
     }
     let signature = Signature::from_slice(signature).map_err(|_| CryptoError::InvalidSignature)?;
-    let key = VerifyingKey::from_bytes(key).map_err(|_| CryptoError::InvalidPublicKey)?;
+    // A key that is no point counts as a wrong signature, because AWS-LC says no more.
+    let key = VerifyingKey::from_bytes(key).map_err(|_| CryptoError::InvalidSignature)?;
     // Not `verify_strict`: it refuses commitments R of small order, which AWS-LC accepts.
     key.verify(message, &signature).map_err(|_| CryptoError::InvalidSignature)
 }

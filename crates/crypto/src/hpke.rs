@@ -24,8 +24,8 @@ codec::fields!(HpkeCiphertext { kem_output, ciphertext });
 const MODE_BASE: u8 = 0;
 
 impl Suite {
-    /// `SealBase(pkR, info, "", plaintext)`.
-    pub(crate) fn hpke_seal(
+    /// `SealBase(pkR, info, "", plaintext)`, without the label that MLS gives every use.
+    pub fn hpke_seal(
         &self,
         public_key: &HpkePublicKey,
         info: &[u8],
@@ -39,8 +39,8 @@ impl Suite {
         Ok(HpkeCiphertext { kem_output: encapsulated.into(), ciphertext: ciphertext.into() })
     }
 
-    /// `OpenBase(enc, skR, info, "", ciphertext)`.
-    pub(crate) fn hpke_open(
+    /// `OpenBase(enc, skR, info, "", ciphertext)` of what [`Self::hpke_seal`] returns.
+    pub fn hpke_open(
         &self,
         key_pair: &HpkeKeyPair,
         info: &[u8],

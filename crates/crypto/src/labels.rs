@@ -12,6 +12,10 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct VerifiedSignature(());
 
+/// Random bytes behind a fresh HPKE key pair. RFC 9180, section 7.1.3: ikm "SHOULD have at least Nsk
+/// bytes of entropy", and the longest Nsk is that of P-521.
+const IKM_LENGTH: usize = 66;
+
 /// `SignContent`, `EncryptContext` and the tail of `KDFLabel` have one shape: a label, then data.
 fn labelled(label: &str, content: &[u8]) -> Vec<u8> {
     let mut writer = Writer::new();
@@ -132,7 +136,7 @@ impl Suite {
 
     /// A fresh HPKE key pair.
     pub fn generate_key_pair(&self, random: &mut dyn Random) -> Result<HpkeKeyPair, CryptoError> {
-        self.derive_key_pair(&Secret::random(self.hash_length().max(32), random)?)
+        self.derive_key_pair(&Secret::random(IKM_LENGTH, random)?)
     }
 
     /// Refuses an HPKE public key that nobody could encrypt to.

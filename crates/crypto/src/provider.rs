@@ -123,7 +123,10 @@ pub trait Provider: Send + Sync {
         message: &[u8],
     ) -> Result<Vec<u8>, CryptoError>;
 
-    /// Verifies a signature.
+    /// Verifies a signature. All backends accept and refuse the same.
+    ///
+    /// [`CryptoError::InvalidPublicKey`] if the key is not in its one form (RFC 9420, section 5.1.1) or
+    /// of small order; [`CryptoError::InvalidSignature`] for everything else.
     fn verify(
         &self,
         scheme: SignatureScheme,
