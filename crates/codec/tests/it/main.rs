@@ -184,8 +184,9 @@ proptest! {
     }
 }
 
-/// The four headers that could declare `length`, in one, two, four and eight bytes; the last is QUIC's
-/// (RFC 9000, section 16) and does not exist in RFC 9420. `None` where the length does not fit.
+/// The four headers that could declare `length`, in one, two, four and eight bytes; the last is
+/// QUIC's (RFC 9000, section 16) and does not exist in RFC 9420. `None` where the length does not
+/// fit.
 fn headers(length: u64) -> [Option<Vec<u8>>; 4] {
     [0_u32, 1, 2, 3].map(|prefix| {
         let count = 1_usize << prefix;
