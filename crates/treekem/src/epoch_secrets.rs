@@ -1,5 +1,5 @@
-//! What is derived from `epoch_secret` (RFC 9420, section 8): the secrets that a member holds through an
-//! epoch.
+//! What is derived from `epoch_secret` (RFC 9420, section 8): the secrets that a member holds
+//! through an epoch.
 //!
 //! `epoch_secret` itself is never kept, and `encryption_secret` only until the secret tree takes it
 //! (section 9.2).
@@ -11,10 +11,11 @@ use crate::{Error, InitSecret, Violation};
 
 /// The secrets of one epoch.
 ///
-/// * Made by [`crate::MemberSecret::into_epoch_secrets`], by [`Self::for_new_group`], or from storage.
+/// * Made by [`crate::MemberSecret::into_epoch_secrets`], by [`Self::for_new_group`], or from
+///   storage.
 /// * Taken once: [`Self::take_encryption_secret`].
-/// * The next epoch starts from [`Self::init_secret`], or [`Self::receive_external_init`] if the commit
-///   is external.
+/// * The next epoch starts from [`Self::init_secret`], or [`Self::receive_external_init`] if the
+///   commit is external.
 pub struct EpochSecrets {
     sender_data_secret: Secret,
     encryption_secret: Option<Secret>,
@@ -39,8 +40,8 @@ codec::fields!(EpochSecrets {
     init_secret,
 });
 
-/// A confirmation tag (section 6.1) that is right: only the epoch's own [`EpochSecrets`] make one, by
-/// computing it or by verifying it.
+/// A confirmation tag (section 6.1) that is right: only the epoch's own [`EpochSecrets`] make one,
+/// by computing it or by verifying it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfirmationTag(Opaque);
 
@@ -143,8 +144,8 @@ impl EpochSecrets {
         confirmation_tag: &[u8],
     ) -> Result<ConfirmationTag, Error> {
         let expected = suite.mac(&self.confirmation_key, confirmed_transcript_hash)?;
-        // Section 12.4.2: "compute the confirmation tag for this message, as described below, and verify
-        // that it is the same as the confirmation_tag field".
+        // Section 12.4.2: "compute the confirmation tag for this message, as described below, and
+        // verify that it is the same as the confirmation_tag field".
         if expected != Secret::from_slice(confirmation_tag) {
             return Err(Violation::WrongConfirmationTag.into());
         }

@@ -20,58 +20,54 @@ pub enum Error {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misuse {
-    /// The key pair is not the one of the leaf it was given for.
-    LeafKeyMismatch,
-    /// None of the recipients' private keys is held: the member was removed, or was added by the very
-    /// commit that the path belongs to.
+    /// The public key of the key pair is not the one of the node that it was given for.
+    KeyMismatch,
+    /// None of the recipients' private keys is held: the member was removed, or was added by the
+    /// very commit that the path belongs to.
     NoPrivateKey,
-    /// The node is not an ancestor of the private path's leaf.
+    /// The node is neither the private path's leaf nor an ancestor of it.
     NodeNotOnPath,
     /// The path is the member's own; its secrets are known already.
     OwnPath,
 }
 
-/// The ways in which a peer can break the rules of key agreement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Violation {
-    /// A path has exactly one ciphertext per node of a copath child's resolution, leaves added by the
-    /// same commit left out (section 7.6).
-    CiphertextCountMismatch,
-    /// The `kem_output` of an ExternalInit proposal is an encapsulation for the epoch's external key
-    /// (section 8.3).
-    ExternalInitUndecapsulable,
-    /// The `external_pub` of a GroupInfo is a key that one can encapsulate to (sections 8.3 and
-    /// 12.4.3.2).
-    ExternalPubInvalid,
-    /// The `encrypted_group_info` of a Welcome opens with the key and nonce of its `joiner_secret` and
-    /// pre-shared keys (section 12.4.3.1).
-    GroupInfoUndecryptable,
-    /// The public keys of a path are those derived from its path secrets (section 7.5).
-    PathKeyMismatch,
-    /// A path has exactly one entry per node of the sender's filtered direct path (sections 7.5 and 7.6).
-    PathLengthMismatch,
-    /// The keys that a new member derives from a Welcome's `path_secret` are those of the tree (section
-    /// 12.4.3.1).
-    PathSecretKeyMismatch,
-    /// A new member learns the private key of every ancestor that does not list it as unmerged (sections
-    /// 4.2 and 12.4.3.1).
-    PathSecretMissing,
-    /// Each ciphertext of a path opens with the private key of its resolution node, under the
-    /// provisional group context (sections 7.5 and 7.6).
-    PathSecretUndecryptable,
-    /// A commit or Welcome names at most 65535 pre-shared keys, since `PSKLabel` counts them in 16 bits
-    /// (section 8.4).
-    TooManyPreSharedKeys,
-    /// The confirmation tag of a commit or GroupInfo is the one of the epoch it leads to (sections 6.1,
-    /// 12.4.2 and 12.4.3.1).
-    WrongConfirmationTag,
-    /// A path secret is `KDF.Nh` bytes long (sections 7.4 and 12.4.1).
-    WrongPathSecretLength,
+wire::violations! {
+    /// The ways in which a peer can break the rules of key agreement.
+    pub enum Violation {
+        /// A path does not have one ciphertext for each node of a copath child's resolution, leaves
+        /// added by the same commit left out.
+        CiphertextCountMismatch = "7.6",
+        /// The kem_output of an ExternalInit is no encapsulation for the epoch's external key.
+        ExternalInitUndecapsulable = "8.3",
+        /// The external_pub of a GroupInfo is a key that nobody can encapsulate to.
+        ExternalPubInvalid = "8.3",
+        /// The encrypted_group_info of a Welcome does not open with the key and nonce that follow
+        /// from its joiner_secret and pre-shared keys.
+        GroupInfoUndecryptable = "12.4.3.1",
+        /// A public key of a path is not the one that follows from its path secret.
+        PathKeyMismatch = "7.5",
+        /// A path does not have one entry for each node of the sender's filtered direct path.
+        PathLengthMismatch = "7.6",
+        /// A key that follows from the path_secret of a Welcome is not the one in the tree.
+        PathSecretKeyMismatch = "12.4.3.1",
+        /// A Welcome does not tell the new member the private key of a node that does not list it
+        /// as unmerged.
+        PathSecretMissing = "12.4.3.1",
+        /// A ciphertext of a path does not open with the private key of its resolution node, under
+        /// the provisional group context.
+        PathSecretUndecryptable = "7.6",
+        /// A commit or Welcome names more than 65535 pre-shared keys, which PSKLabel cannot count.
+        TooManyPreSharedKeys = "8.4",
+        /// The confirmation tag is not the one of the epoch that the commit or GroupInfo leads to.
+        WrongConfirmationTag = "12.4.2",
+        /// A path secret is not KDF.Nh bytes long.
+        WrongPathSecretLength = "12.4.1",
+    }
 }
 
 impl Error {
-    /// The error for a primitive that failed on a peer's data: the peer's, unless the reason lies here.
+    /// The error for a primitive that failed on a peer's data: the peer's, unless the reason lies
+    /// here.
     pub(crate) fn blame(violation: Violation) -> impl Fn(CryptoError) -> Self {
         move |error| match error {
             CryptoError::AeadOpen | CryptoError::InvalidLength | CryptoError::InvalidPublicKey => {
@@ -113,29 +109,10 @@ impl fmt::Display for Error {
 impl fmt::Display for Misuse {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self {
-            Self::LeafKeyMismatch => "the key pair is not the leaf's",
+            Self::KeyMismatch => "the key pair is not the node's",
             Self::NoPrivateKey => "no private key that the path is encrypted to",
             Self::NodeNotOnPath => "the node is not an ancestor of the leaf",
             Self::OwnPath => "the path is the member's own",
-        })
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::CiphertextCountMismatch => "path has a wrong number of ciphertexts",
-            Self::ExternalInitUndecapsulable => "external init cannot be decapsulated",
-            Self::ExternalPubInvalid => "external public key is invalid",
-            Self::GroupInfoUndecryptable => "group info of the welcome does not open",
-            Self::PathKeyMismatch => "public key of the path does not follow from its secret",
-            Self::PathLengthMismatch => "path has a wrong number of nodes",
-            Self::PathSecretKeyMismatch => "path secret of the welcome does not fit the tree",
-            Self::PathSecretMissing => "welcome lacks a path secret that the tree calls for",
-            Self::PathSecretUndecryptable => "path secret does not open",
-            Self::TooManyPreSharedKeys => "more than 65535 pre-shared keys",
-            Self::WrongConfirmationTag => "confirmation tag is wrong",
-            Self::WrongPathSecretLength => "path secret has a wrong length",
         })
     }
 }

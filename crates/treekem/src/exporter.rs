@@ -7,8 +7,8 @@ use crate::{EpochSecrets, Error};
 impl EpochSecrets {
     /// `MLS-Exporter(label, context, length)`.
     ///
-    /// The label should be unique to the purpose (section 17.8 has a registry). A length above 255 times
-    /// the suite's hash length is refused.
+    /// The label should be unique to the purpose (section 17.8 has a registry). A length above 255
+    /// times the suite's hash length is refused.
     pub fn export(
         &self,
         suite: &Suite,

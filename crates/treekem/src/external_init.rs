@@ -9,8 +9,8 @@ use crate::{EpochSecrets, Error, InitSecret, Violation};
 const EXPORTER_CONTEXT: &[u8] = b"MLS 1.0 external init secret";
 
 impl InitSecret {
-    /// The joiner's side: a fresh init secret, and the `kem_output` that tells it to the members of the
-    /// epoch that published `external_pub`.
+    /// The joiner's side: a fresh init secret, and the `kem_output` that tells it to the members of
+    /// the epoch that published `external_pub`.
     pub fn send_external(
         suite: &Suite,
         external_pub: &HpkePublicKey,

@@ -1,10 +1,10 @@
 //! The stages of the key schedule (RFC 9420, section 8).
 //!
 //! ```text
-//! InitSecret, CommitSecret -> JoinerSecret       init secret of the old epoch, GroupContext of the new
-//! JoinerSecret, PskSecret  -> MemberSecret       members and joiners meet here
-//! MemberSecret             -> WelcomeSecret      seals the GroupInfo for joiners
-//! MemberSecret             -> EpochSecrets       `epoch_secret` lives only inside this step
+//! InitSecret, CommitSecret -> JoinerSecret     the old epoch's init secret, the new GroupContext
+//! JoinerSecret, PskSecret  -> MemberSecret     members and joiners meet here
+//! MemberSecret             -> WelcomeSecret    seals the GroupInfo for joiners
+//! MemberSecret             -> EpochSecrets     `epoch_secret` lives only inside this step
 //! ```
 //!
 //! Every group context here is the encoding of the *new* epoch's `GroupContext`.
@@ -34,7 +34,8 @@ secret_newtype! {
 codec::fields!(JoinerSecret { 0 });
 
 secret_newtype! {
-    /// The secret between `joiner_secret` and `epoch_secret`, to which the pre-shared keys are added.
+    /// The secret between `joiner_secret` and `epoch_secret`, to which the pre-shared keys are
+    /// added.
     MemberSecret
 }
 
@@ -52,8 +53,8 @@ impl CommitSecret {
 }
 
 impl JoinerSecret {
-    /// The first stage. The init secret is only borrowed, since one epoch may see several candidates
-    /// for the next.
+    /// The first stage. The init secret is only borrowed, since one epoch may see several
+    /// candidates for the next.
     pub fn derive(
         suite: &Suite,
         init_secret: &InitSecret,
@@ -65,8 +66,8 @@ impl JoinerSecret {
         Ok(Self(suite.expand_with_label(&extracted, "joiner", group_context, length)?))
     }
 
-    /// The second stage. The joiner secret is only borrowed, since the committer still has to encrypt it
-    /// to new members.
+    /// The second stage. The joiner secret is only borrowed, since the committer still has to
+    /// encrypt it to new members.
     pub fn member_secret(
         &self,
         suite: &Suite,

@@ -1,5 +1,5 @@
-//! The shape of every named secret of the RFC: one [`crypto::Secret`] under a name of its own, so that
-//! one cannot be passed for another.
+//! The shape of every named secret of the RFC: one [`crypto::Secret`] under a name of its own, so
+//! that one cannot be passed for another.
 
 /// Declares a named secret.
 macro_rules! secret_newtype {

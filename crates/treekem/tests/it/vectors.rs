@@ -3,17 +3,10 @@
 use crypto::{CipherSuite, Crypto, Suite};
 use serde_json::Value;
 
-/// The entries of a vector file, each with the suite it is for, or nothing where the vectors are not
-/// installed; CI must have them. Every suite of RFC 9420 has to be among them.
+/// The entries of a vector file, each with its index and the suite it is for; nothing where the
+/// vectors are absent. Every suite of RFC 9420 has to be among them.
 pub(crate) fn load(file: &str) -> Vec<(usize, Suite, Value)> {
-    let default = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/vectors");
-    let directory = std::env::var("MLS_VECTORS").unwrap_or_else(|_| default.into());
-    let path = format!("{directory}/{file}");
-    let Ok(text) = std::fs::read_to_string(&path) else {
-        assert!(std::env::var_os("CI").is_none(), "{path} is missing");
-        eprintln!("SKIPPED: {path} is missing");
-        return Vec::new();
-    };
+    let Some(text) = testkit::official_vectors(file) else { return Vec::new() };
     let crypto = Crypto::new(crypto_aws_lc::provider());
     let file_entries: Vec<Value> = serde_json::from_str(&text).unwrap();
     let mut entries = Vec::new();
@@ -31,7 +24,7 @@ pub(crate) fn load(file: &str) -> Vec<(usize, Suite, Value)> {
 
 /// The bytes of a hexadecimal field.
 pub(crate) fn bytes(value: &Value) -> Vec<u8> {
-    hex::decode(text(value)).unwrap()
+    testkit::hex(text(value))
 }
 
 /// A text field.
