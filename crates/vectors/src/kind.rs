@@ -7,6 +7,7 @@ use serde::de::DeserializeOwned;
 use crate::failure::At;
 use crate::{
     Failure, Report, crypto_basics, deserialization, key_schedule, messages, psk_secret, tree_math,
+    tree_operations, tree_validation,
 };
 
 /// How much to generate.
@@ -92,6 +93,10 @@ kinds! {
     PskSecret, "psk_secret", psk_secret::Entry;
     /// Relations of nodes in full trees.
     TreeMath, "tree-math", tree_math::Entry;
+    /// What one proposal does to a tree.
+    TreeOperations, "tree-operations", tree_operations::Entry;
+    /// Resolutions, hashes and signatures of trees.
+    TreeValidation, "tree-validation", tree_validation::Entry;
 }
 
 fn verify_text<E: Vector>(

@@ -19,7 +19,10 @@ mod kind;
 pub mod messages;
 pub mod psk_secret;
 mod report;
+mod sample_tree;
 pub mod tree_math;
+pub mod tree_operations;
+pub mod tree_validation;
 
 pub use directory::{generate_dir, verify_dir};
 pub use failure::Failure;
