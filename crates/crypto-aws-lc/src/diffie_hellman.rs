@@ -48,14 +48,24 @@ fn parse_public_key(
         .map_err(|_| CryptoError::InvalidPublicKey)
 }
 
+fn serialize_public_key(private_key: &PrivateKey) -> Result<HpkePublicKey, CryptoError> {
+    let public_key =
+        private_key.compute_public_key().map_err(|_| CryptoError::InvalidPrivateKey)?;
+    Ok(public_key.as_ref().to_vec().into())
+}
+
+fn agree(private_key: &PrivateKey, public_key: ParsedPublicKey) -> Result<Secret, CryptoError> {
+    // AWS-LC refuses an X25519 result of zeros, as RFC 9180, section 7.1.4 demands.
+    agreement::agree(private_key, public_key, CryptoError::InvalidPublicKey, |shared| {
+        Ok(Secret::from_slice(shared))
+    })
+}
+
 pub(crate) fn public_key(kem: KemId, private_key: &Secret) -> Result<HpkePublicKey, CryptoError> {
     if kem == KemId::DHKEM_X448_HKDF_SHA512 {
         return crypto_448::x448_public_key(private_key);
     }
-    let public_key = parse_private_key(kem, private_key)?
-        .compute_public_key()
-        .map_err(|_| CryptoError::InvalidPrivateKey)?;
-    Ok(public_key.as_ref().to_vec().into())
+    serialize_public_key(&parse_private_key(kem, private_key)?)
 }
 
 pub(crate) fn dh(
@@ -67,11 +77,23 @@ pub(crate) fn dh(
         return crypto_448::x448(private_key, public_key);
     }
     let public_key = parse_public_key(kem, public_key)?;
+    agree(&parse_private_key(kem, private_key)?, public_key)
+}
+
+/// Both of the above. AWS-LC computes the public key whenever it reads a private key, so reading it
+/// once for both saves about a sixth of an encapsulation.
+pub(crate) fn dh_ephemeral(
+    kem: KemId,
+    private_key: &Secret,
+    public_key: &HpkePublicKey,
+) -> Result<(HpkePublicKey, Secret), CryptoError> {
+    if kem == KemId::DHKEM_X448_HKDF_SHA512 {
+        let shared = crypto_448::x448(private_key, public_key)?;
+        return Ok((crypto_448::x448_public_key(private_key)?, shared));
+    }
+    let public_key = parse_public_key(kem, public_key)?;
     let private_key = parse_private_key(kem, private_key)?;
-    // AWS-LC refuses an X25519 result of zeros, as RFC 9180, section 7.1.4 demands.
-    agreement::agree(&private_key, public_key, CryptoError::InvalidPublicKey, |shared| {
-        Ok(Secret::from_slice(shared))
-    })
+    Ok((serialize_public_key(&private_key)?, agree(&private_key, public_key)?))
 }
 
 pub(crate) fn check_public_key(kem: KemId, public_key: &HpkePublicKey) -> Result<(), CryptoError> {

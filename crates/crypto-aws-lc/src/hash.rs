@@ -43,8 +43,8 @@ pub(crate) fn hkdf_expand(
         HashAlgorithm::Sha384 => hkdf::HKDF_SHA384,
         HashAlgorithm::Sha512 => hkdf::HKDF_SHA512,
     };
-    // RFC 5869, section 2.3: "PRK: a pseudorandom key of at least HashLen octets". The upper limit is
-    // AWS-LC's; no key of MLS is longer.
+    // RFC 5869, section 2.3: "PRK: a pseudorandom key of at least HashLen octets". The upper limit
+    // is AWS-LC's; no key of MLS is longer.
     if !(hash.output_length()..=Digest::BYTES_MAX).contains(&pseudorandom_key.len()) {
         return Err(CryptoError::InvalidLength);
     }

@@ -2,8 +2,8 @@
 //!
 //! * AWS-LC computes everything of RFC 9420, section 17.1, but curve 448, which it lacks: X448 and
 //!   Ed448 of suites 4 and 6 come from `crypto_448`.
-//! * Keys and signatures are checked for their one MLS encoding (RFC 9420, section 5.1) before they are
-//!   handed over, because AWS-LC also reads others, for example keys in X.509 form.
+//! * Keys and signatures are checked for their one MLS encoding (RFC 9420, section 5.1) before they
+//!   are handed over, because AWS-LC also reads others, for example keys in X.509 form.
 //! * Private keys enter as bytes with each call and no state is kept.
 //!
 //! ```
@@ -118,6 +118,15 @@ impl Provider for AwsLc {
         public_key: &HpkePublicKey,
     ) -> Result<Secret, CryptoError> {
         diffie_hellman::dh(kem, private_key, public_key)
+    }
+
+    fn dh_ephemeral(
+        &self,
+        kem: KemId,
+        private_key: &Secret,
+        public_key: &HpkePublicKey,
+    ) -> Result<(HpkePublicKey, Secret), CryptoError> {
+        diffie_hellman::dh_ephemeral(kem, private_key, public_key)
     }
 
     fn check_hpke_public_key(

@@ -155,8 +155,8 @@ impl<P: Provider + ?Sized> Labels<'_, P> {
 struct DhKem {
     hash: HashAlgorithm,
     private_key_length: usize,
-    /// For NIST curves, the mask of the first byte of a candidate scalar; `None` for X25519 and X448,
-    /// where every string is a key.
+    /// For NIST curves, the mask of the first byte of a candidate scalar; `None` for X25519 and
+    /// X448, where every string is a key.
     candidate_mask: Option<u8>,
 }
 
@@ -187,21 +187,35 @@ pub(crate) fn dhkem_derive_key_pair<P: Provider + ?Sized>(
     kem: KemId,
     ikm: &Secret,
 ) -> Result<HpkeKeyPair, CryptoError> {
+    let (private_key, public_key) = derive_private_key(provider, kem, ikm, |private_key| {
+        provider.dh_public_key(kem, private_key)
+    })?;
+    Ok(HpkeKeyPair { private_key, public_key })
+}
+
+/// The private key of `DeriveKeyPair`, together with what `first_use` makes of it. A NIST candidate
+/// is in range if its first use does not call it invalid.
+fn derive_private_key<P: Provider + ?Sized, T>(
+    provider: &P,
+    kem: KemId,
+    ikm: &Secret,
+    first_use: impl Fn(&Secret) -> Result<T, CryptoError>,
+) -> Result<(Secret, T), CryptoError> {
     let group = dhkem(kem)?;
     let labels = dhkem_labels(provider, kem, &group);
     let length = group.private_key_length;
     let pseudorandom_key = labels.extract(&[], "dkp_prk", ikm.expose())?;
     let Some(mask) = group.candidate_mask else {
         let private_key = labels.expand(&pseudorandom_key, "sk", &[], length)?;
-        let public_key = provider.dh_public_key(kem, &private_key)?;
-        return Ok(HpkeKeyPair { private_key, public_key });
+        let used = first_use(&private_key)?;
+        return Ok((private_key, used));
     };
     for counter in 0..=u8::MAX {
         let mut private_key =
             labels.expand(&pseudorandom_key, "candidate", &[&[counter]], length)?;
         private_key.expose_mut()[0] &= mask;
-        match provider.dh_public_key(kem, &private_key) {
-            Ok(public_key) => return Ok(HpkeKeyPair { private_key, public_key }),
+        match first_use(&private_key) {
+            Ok(used) => return Ok((private_key, used)),
             Err(CryptoError::InvalidPrivateKey) => {}
             Err(error) => return Err(error),
         }
@@ -209,21 +223,20 @@ pub(crate) fn dhkem_derive_key_pair<P: Provider + ?Sized>(
     Err(CryptoError::InvalidPrivateKey)
 }
 
-/// `Encap` of DHKEM (RFC 9180, section 4.1).
+/// `Encap` of DHKEM (RFC 9180, section 4.1). `GenerateKeyPair` is `DeriveKeyPair` of random bytes.
 pub(crate) fn dhkem_encap<P: Provider + ?Sized>(
     provider: &P,
     kem: KemId,
     public_key: &HpkePublicKey,
     random: &mut dyn Random,
 ) -> Result<(Secret, Vec<u8>), CryptoError> {
-    let group = dhkem(kem)?;
-    let ikm = Secret::random(group.private_key_length, random)?;
-    let ephemeral = provider.kem_derive_key_pair(kem, &ikm)?;
-    let shared = provider.dh(kem, &ephemeral.private_key, public_key)?;
-    let encapsulated = ephemeral.public_key.as_slice().to_vec();
-    let secret =
-        extract_and_expand(provider, kem, &shared, &[&encapsulated, public_key.as_slice()])?;
-    Ok((secret, encapsulated))
+    let ikm = Secret::random(dhkem(kem)?.private_key_length, random)?;
+    let (_, (ephemeral, shared)) = derive_private_key(provider, kem, &ikm, |private_key| {
+        provider.dh_ephemeral(kem, private_key, public_key)
+    })?;
+    let kem_context = [ephemeral.as_slice(), public_key.as_slice()];
+    let secret = extract_and_expand(provider, kem, &shared, &kem_context)?;
+    Ok((secret, ephemeral.0.into_vec()))
 }
 
 /// `Decap` of DHKEM (RFC 9180, section 4.1).

@@ -13,8 +13,8 @@ pub trait Random {
 
 /// The primitives of a backend.
 ///
-/// Every method answers [`CryptoError::Unsupported`] for an algorithm the backend lacks. Lengths are
-/// checked here, not by the caller: no input makes a backend panic.
+/// Every method answers [`CryptoError::Unsupported`] for an algorithm the backend lacks. Lengths
+/// are checked here, not by the caller: no input makes a backend panic.
 pub trait Provider: Send + Sync {
     /// Whether all algorithms of the suite are implemented.
     fn supports(&self, params: &SuiteParams) -> bool;
@@ -22,10 +22,13 @@ pub trait Provider: Send + Sync {
     /// Hash of `data`.
     fn hash(&self, hash: HashAlgorithm, data: &[u8]) -> Result<Digest, CryptoError>;
 
-    /// HMAC (RFC 2104) of the concatenation of `data` under `key`; also HKDF-Extract with `key` as salt.
+    /// HMAC (RFC 2104) of the concatenation of `data` under `key`; also HKDF-Extract with `key` as
+    /// salt.
     fn hmac(&self, hash: HashAlgorithm, key: &[u8], data: &[&[u8]]) -> Result<Secret, CryptoError>;
 
-    /// HKDF-Expand (RFC 5869, section 2.3).
+    /// HKDF-Expand (RFC 5869, section 2.3). The pseudorandom key has at least the length of the
+    /// hash and at most [`Digest::BYTES_MAX`] bytes; the output at most 255 times the length of the
+    /// hash.
     fn hkdf_expand(
         &self,
         hash: HashAlgorithm,
@@ -68,8 +71,20 @@ pub trait Provider: Send + Sync {
         public_key: &HpkePublicKey,
     ) -> Result<Secret, CryptoError>;
 
-    /// Refuses a public key of wrong length, off the curve, or of small order: one that nobody could
-    /// encrypt to.
+    /// [`Self::dh_public_key`] and [`Self::dh`] of one private key, for backends that can share
+    /// work between the two.
+    fn dh_ephemeral(
+        &self,
+        kem: KemId,
+        private_key: &Secret,
+        public_key: &HpkePublicKey,
+    ) -> Result<(HpkePublicKey, Secret), CryptoError> {
+        let shared = self.dh(kem, private_key, public_key)?;
+        Ok((self.dh_public_key(kem, private_key)?, shared))
+    }
+
+    /// Refuses a public key of wrong length, off the curve, or of small order: one that nobody
+    /// could encrypt to.
     fn check_hpke_public_key(
         &self,
         kem: KemId,
@@ -125,8 +140,8 @@ pub trait Provider: Send + Sync {
 
     /// Verifies a signature. All backends accept and refuse the same.
     ///
-    /// [`CryptoError::InvalidPublicKey`] if the key is not in its one form (RFC 9420, section 5.1.1) or
-    /// of small order; [`CryptoError::InvalidSignature`] for everything else.
+    /// [`CryptoError::InvalidPublicKey`] if the key is not in its one form (RFC 9420, section
+    /// 5.1.1) or of small order; [`CryptoError::InvalidSignature`] for everything else.
     fn verify(
         &self,
         scheme: SignatureScheme,
