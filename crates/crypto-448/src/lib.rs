@@ -1,8 +1,8 @@
 //! X448 (RFC 7748) and Ed448 (RFC 8032) for the backends: suites 4 and 6 of RFC 9420.
 //!
-//! One place for both backends, because AWS-LC lacks the curve; `docs/decisions/curve-448.md` says why
-//! these libraries. What they accept beyond the RFCs is refused here: X448 keys of small order in
-//! any encoding, and points that are not in their one encoding (RFC 8032, section 5.2.3).
+//! One place for both backends, because AWS-LC lacks the curve; `docs/decisions/curve-448.md` says
+//! why these libraries. What they accept beyond the RFCs is refused here: X448 keys of small order
+//! in any encoding, and points that are not in their one encoding (RFC 8032, section 5.2.3).
 
 use crypto::{CryptoError, HpkePublicKey, Secret, SignaturePublicKey};
 use ed448_goldilocks::{Signature, SigningKey, VerifyingKey};
@@ -64,8 +64,8 @@ const PRIME: [u8; X448_LENGTH] = {
     bytes
 };
 
-/// Every encoding of the `u` of points of small order on Curve448 and its twist: 0, 1, -1, and 0 and 1
-/// once more as p and p + 1.
+/// Every encoding of the `u` of points of small order on Curve448 and its twist: 0, 1, -1, and 0
+/// and 1 once more as p and p + 1.
 const X448_SMALL_ORDER: [[u8; X448_LENGTH]; 5] = {
     let zero = [0; X448_LENGTH];
     let mut one = zero;
@@ -117,8 +117,8 @@ pub fn ed448_verify(
         .map_err(|_| CryptoError::InvalidSignature)
 }
 
-/// Whether the encoding of a point has its `y` below the prime and no bit set between `y` and the sign
-/// of `x`. The library ignores both (RFC 8032, section 5.2.3: "decoding fails").
+/// Whether the encoding of a point has its `y` below the prime and no bit set between `y` and the
+/// sign of `x`. The library ignores both (RFC 8032, section 5.2.3: "decoding fails").
 fn is_reduced(point: &[u8]) -> bool {
     let (y, last) = point.split_at(X448_LENGTH);
     last.iter().all(|byte| byte & 0x7f == 0) && y.iter().rev().lt(PRIME.iter().rev())

@@ -4,6 +4,7 @@ use crypto::{CryptoError, Digest, HashAlgorithm, Secret};
 use hkdf::Hkdf;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::{Digest as _, Sha256, Sha384, Sha512};
+use zeroize::Zeroizing;
 
 pub(crate) fn hash(hash: HashAlgorithm, data: &[u8]) -> Result<Digest, CryptoError> {
     match hash {
@@ -20,8 +21,8 @@ pub(crate) fn hmac(hash: HashAlgorithm, key: &[u8], data: &[&[u8]]) -> Result<Se
             let mut mac =
                 Hmac::<$hash>::new_from_slice(key).map_err(|_| CryptoError::InvalidLength)?;
             data.iter().for_each(|part| mac.update(part));
-            let mut tag = zeroize::Zeroizing::new(mac.finalize().into_bytes());
-            Ok(Secret::from_slice(tag.as_mut_slice()))
+            let tag = Zeroizing::new(mac.finalize().into_bytes());
+            Ok(Secret::from_slice(&tag))
         }};
     }
     match hash {
@@ -45,8 +46,8 @@ pub(crate) fn hkdf_expand(
                 .map_err(|_| CryptoError::InvalidLength)
         };
     }
-    // RFC 5869, section 2.3: "PRK: a pseudorandom key of at least HashLen octets". The upper limit is
-    // AWS-LC's; no key of MLS is longer.
+    // RFC 5869, section 2.3: "PRK: a pseudorandom key of at least HashLen octets". The upper limit
+    // is AWS-LC's; no key of MLS is longer.
     if !(hash.output_length()..=Digest::BYTES_MAX).contains(&pseudorandom_key.len()) {
         return Err(CryptoError::InvalidLength);
     }

@@ -1,7 +1,8 @@
 //! The pure Rust backend: [`crypto::Provider`] over the RustCrypto and dalek crates.
 //!
 //! * All seven suites of RFC 9420, section 17.1, without a C compiler, in browsers too.
-//! * It accepts and refuses exactly what the native backend does; `crates/crypto/tests` compares them.
+//! * It accepts and refuses exactly what the native backend does; `crates/crypto/tests` compares
+//!   them.
 //! * Private keys enter as bytes with each call and no state is kept.
 //!
 //! ```

@@ -1,7 +1,7 @@
 //! ECDH and ECDSA on the NIST curves: one module per curve, all alike.
 //!
-//! Private keys are big-endian scalars of full length, public keys are uncompressed points (RFC 9180,
-//! section 7.1.1; RFC 9420, section 5.1.1), signatures are DER.
+//! Private keys are big-endian scalars of full length, public keys are uncompressed points (RFC
+//! 9180, section 7.1.1; RFC 9420, section 5.1.1), signatures are DER.
 
 macro_rules! curve {
     ($curve:ident, $scalar_length:expr) => {

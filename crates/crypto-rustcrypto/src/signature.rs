@@ -29,8 +29,8 @@ pub(crate) fn generate(
         SignatureScheme::ED448 => return Secret::random(crypto_448::ED448_SEED_LENGTH, random),
         _ => return Err(CryptoError::Unsupported),
     };
-    // FIPS 186-5, appendix A.2.2: rejection sampling. A candidate fails with probability below 2^-31
-    // (P-256, the worst), so that many failures mean a broken generator.
+    // FIPS 186-5, appendix A.2.2: rejection sampling. A candidate fails with probability below
+    // 2^-31 (P-256, the worst), so that many failures mean a broken generator.
     for _ in 0..u8::MAX {
         let mut candidate = Secret::random(length, random)?;
         candidate.expose_mut()[0] &= mask;

@@ -4,7 +4,8 @@ use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
 
 /// A public hash value of 0 to 64 bytes. It encodes as `opaque<V>`.
 ///
-/// The empty value is the RFC's zero-length octet string, for example the parent hash above the root.
+/// The empty value is the RFC's zero-length octet string, for example the parent hash above the
+/// root.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest {
     length: u8,

@@ -1,5 +1,5 @@
-//! The labelled functions of a suite: signing (RFC 9420, section 5.1.2), public-key encryption (5.1.3),
-//! references (5.2), and derivation (section 8).
+//! The labelled functions of a suite: signing (RFC 9420, section 5.1.2), public-key encryption
+//! (5.1.3), references (5.2), and derivation (section 8).
 
 use codec::{Encode, Writer};
 
@@ -12,8 +12,8 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub struct VerifiedSignature(());
 
-/// Random bytes behind a fresh HPKE key pair. RFC 9180, section 7.1.3: ikm "SHOULD have at least Nsk
-/// bytes of entropy", and the longest Nsk is that of P-521.
+/// Random bytes behind a fresh HPKE key pair. RFC 9180, section 7.1.3: ikm "SHOULD have at least
+/// Nsk bytes of entropy", and the longest Nsk is that of P-521.
 const IKM_LENGTH: usize = 66;
 
 /// `SignContent`, `EncryptContext` and the tail of `KDFLabel` have one shape: a label, then data.

@@ -1,12 +1,13 @@
 //! What MLS needs from cryptography (RFC 9420, section 5), without doing any of it.
 //!
-//! * A [`Provider`] performs primitives: hash, HMAC, AEAD, Diffie-Hellman, signatures. It is object-safe;
-//!   each backend is a crate of its own.
-//! * A [`SuiteParams`] says which primitives a cipher suite is made of. Suites are data: [`Crypto`] knows
-//!   the seven of RFC 9420 and takes any other that an application registers.
+//! * A [`Provider`] performs primitives: hash, HMAC, AEAD, Diffie-Hellman, signatures. It is
+//!   object-safe; each backend is a crate of its own.
+//! * A [`SuiteParams`] says which primitives a cipher suite is made of. Suites are data: [`Crypto`]
+//!   knows the seven of RFC 9420 and takes any other that an application registers.
 //! * A [`Suite`] binds the two and speaks the RFC's language: [`Suite::expand_with_label`],
 //!   [`Suite::sign_with_label`], [`Suite::encrypt_with_label`], [`Suite::ref_hash`].
-//! * [`Secret`] is the only type that holds secret bytes. [`Signer`] hides where a signature key lives.
+//! * [`Secret`] is the only type that holds secret bytes. [`Signer`] hides where a signature key
+//!   lives.
 //!
 //! Randomness is an argument ([`Random`]); nothing here keeps state.
 

@@ -1,4 +1,5 @@
-//! The one type for secret bytes: no `Debug` of contents, no `Clone`, constant-time equality, erased on drop.
+//! The one type for secret bytes: no `Debug` of contents, no `Clone`, constant-time equality,
+//! erased on drop.
 
 use codec::{Decode, DecodeError, Encode, Reader, Writer};
 use subtle::ConstantTimeEq;

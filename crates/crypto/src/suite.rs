@@ -1,4 +1,5 @@
-//! Cipher suites as data (RFC 9420, sections 5.1 and 17.1) and the registry that binds them to a provider.
+//! Cipher suites as data (RFC 9420, sections 5.1 and 17.1) and the registry that binds them to a
+//! provider.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,7 +9,9 @@ use codec::{Decode, DecodeError, Encode, Reader, Writer};
 use crate::Provider;
 
 macro_rules! code_points {
-    ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $number:expr),* $(,)? }) => {
+    ($(#[$doc:meta])* $name:ident {
+        $($(#[$value_doc:meta])* $value:ident = $number:expr),* $(,)?
+    }) => {
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(pub u16);

@@ -1,4 +1,5 @@
-//! Keys on the curves over 2^255 - 19 that every backend refuses, whatever its library thinks of them.
+//! Keys on the curves over 2^255 - 19 that every backend refuses, whatever its library thinks of
+//! them.
 //!
 //! All members must agree whether a key is acceptable, so the decision is made here and not by each
 //! library. The reasons are in `docs/decisions/ed25519-verification.md`. Public data only: nothing
@@ -70,8 +71,8 @@ pub fn is_weak_x25519(public_key: &[u8; 32]) -> bool {
     weak.contains(&without_top_bit(*public_key))
 }
 
-/// Whether this Ed25519 public key is not in the one form of RFC 8032, section 5.1.3, or is a point of
-/// small order, under which signatures bind nobody to anything.
+/// Whether this Ed25519 public key is not in the one form of RFC 8032, section 5.1.3, or is a point
+/// of small order, under which signatures bind nobody to anything.
 #[must_use]
 pub fn is_weak_ed25519(public_key: &[u8; 32]) -> bool {
     let y = without_top_bit(*public_key);

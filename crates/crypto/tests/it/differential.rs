@@ -7,8 +7,8 @@ use crate::{KEMS, SCHEMES, Seeded, backends};
 const HASHES: [HashAlgorithm; 3] =
     [HashAlgorithm::Sha256, HashAlgorithm::Sha384, HashAlgorithm::Sha512];
 
-/// Lengths around the blocks of AES (16), Poly1305 (16), ChaCha20 (64), SHA-256 (64, padding 56) and
-/// SHA-512 (128, padding 112).
+/// Lengths around the blocks of AES (16), Poly1305 (16), ChaCha20 (64), SHA-256 (64, padding 56)
+/// and SHA-512 (128, padding 112).
 const LENGTHS: [usize; 24] = [
     0, 1, 15, 16, 17, 31, 32, 33, 47, 48, 55, 56, 63, 64, 65, 111, 112, 119, 127, 128, 129, 255,
     256, 5000,

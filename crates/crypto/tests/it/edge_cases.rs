@@ -9,8 +9,10 @@ use crate::{KEMS, SCHEMES, Seeded, backends, suites, unhex};
 
 /// The orders of the NIST curves' groups, big-endian.
 const ORDER_P256: &str = "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551";
-const ORDER_P384: &str = "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf581a0db248b0a77aecec196accc52973";
-const ORDER_P521: &str = "01fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409";
+const ORDER_P384: &str = "ffffffffffffffffffffffffffffffffffffffffffffffffc7634d81f4372ddf\
+    581a0db248b0a77aecec196accc52973";
+const ORDER_P521: &str = "01ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff\
+    fffa51868783bf2f966b7fcc0148f709a5d03bb5c9b8899c47aebb6fb71e91386409";
 
 const NIST: [(KemId, SignatureScheme, &str); 3] = [
     (KemId::DHKEM_P256_HKDF_SHA256, SignatureScheme::ECDSA_SECP256R1_SHA256, ORDER_P256),

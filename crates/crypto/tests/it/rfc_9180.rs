@@ -1,7 +1,7 @@
 //! Known answers of RFC 9180, appendix A, base mode, with both backends.
 //!
-//! The appendix seals with associated data, MLS never does; so the key and the nonce of the schedule
-//! are checked by opening with them what [`Suite::hpke_seal`] sealed.
+//! The appendix seals with associated data, MLS never does; so the key and the nonce of the
+//! schedule are checked by opening with them what [`Suite::hpke_seal`] sealed.
 
 use crypto::{
     AeadId, CipherSuite, Crypto, CryptoError, HashAlgorithm, HpkeKeyPair, KemId, Random, Secret,
@@ -75,7 +75,8 @@ fn for_each(check: impl Fn(&str, &Suite, &Vector)) {
     for (name, provider) in backends() {
         for vector in VECTORS {
             let mut crypto = Crypto::new(provider.clone());
-            // Some combinations are no suite of RFC 9420, so all are registered in the private range.
+            // Some combinations are no suite of RFC 9420, so all are registered in the private
+            // range.
             let id = CipherSuite(0xf000);
             let key_length = unhex(vector.key).len();
             assert!(crypto.register(SuiteParams {
@@ -144,10 +145,12 @@ const VECTORS: [Vector; 6] = [
         hash: HashAlgorithm::Sha256,
         aead: AeadId::AES_128_GCM,
         ikm_ephemeral: "4270e54ffd08d79d5928020af4686d8f6b7d35dbe470265f1f5aa22816ce860e",
-        encapsulated: "04a92719c6195d5085104f469a8b9814d5838ff72b60501e2c4466e5e67b325ac98536d7b61a1af4b78e5b7f951c0900be863c403ce65c9bfcb9382657222d18c4",
+        encapsulated: "04a92719c6195d5085104f469a8b9814d5838ff72b60501e2c4466e5e67b325a\
+            c98536d7b61a1af4b78e5b7f951c0900be863c403ce65c9bfcb9382657222d18c4",
         ikm_recipient: "668b37171f1072f3cf12ea8a236a45df23fc13b82af3609ad1e354f6ef817550",
         private_key: "f3ce7fdae57e1a310d87f1ebbde6f328be0a99cdbcadf4d6589cf29de4b8ffd2",
-        public_key: "04fe8c19ce0905191ebc298a9245792531f26f0cece2460639e8bc39cb7f706a826a779b4cf969b8a0e539c7f62fb3d30ad6aa8f80e30f1d128aafd68a2ce72ea0",
+        public_key: "04fe8c19ce0905191ebc298a9245792531f26f0cece2460639e8bc39cb7f706a\
+            826a779b4cf969b8a0e539c7f62fb3d30ad6aa8f80e30f1d128aafd68a2ce72ea0",
         shared_secret: "c0d26aeab536609a572b07695d933b589dcf363ff9d93c93adea537aeabb8cb8",
         key: "868c066ef58aae6dc589b6cfdd18f97e",
         base_nonce: "4e0bc5018beba4bf004cca59",
@@ -158,10 +161,12 @@ const VECTORS: [Vector; 6] = [
         hash: HashAlgorithm::Sha512,
         aead: AeadId::AES_128_GCM,
         ikm_ephemeral: "4ab11a9dd78c39668f7038f921ffc0993b368171d3ddde8031501ee1e08c4c9a",
-        encapsulated: "0493ed86735bdfb978cc055c98b45695ad7ce61ce748f4dd63c525a3b8d53a15565c6897888070070c1579db1f86aaa56deb8297e64db7e8924e72866f9a472580",
+        encapsulated: "0493ed86735bdfb978cc055c98b45695ad7ce61ce748f4dd63c525a3b8d53a15\
+            565c6897888070070c1579db1f86aaa56deb8297e64db7e8924e72866f9a472580",
         ikm_recipient: "ea9ff7cc5b2705b188841c7ace169290ff312a9cb31467784ca92d7a2e6e1be8",
         private_key: "3ac8530ad1b01885960fab38cf3cdc4f7aef121eaa239f222623614b4079fb38",
-        public_key: "04085aa5b665dc3826f9650ccbcc471be268c8ada866422f739e2d531d4a8818a9466bc6b449357096232919ec4fe9070ccbac4aac30f4a1a53efcf7af90610edd",
+        public_key: "04085aa5b665dc3826f9650ccbcc471be268c8ada866422f739e2d531d4a8818\
+            a9466bc6b449357096232919ec4fe9070ccbac4aac30f4a1a53efcf7af90610edd",
         shared_secret: "02f584736390fc93f5b4ad039826a3fa08e9911bd1215a3db8e8791ba533cafd",
         key: "090ca96e5f8aa02b69fac360da50ddf9",
         base_nonce: "9c995e621bf9a20c5ca45546",
@@ -172,10 +177,12 @@ const VECTORS: [Vector; 6] = [
         hash: HashAlgorithm::Sha256,
         aead: AeadId::CHACHA20_POLY1305,
         ikm_ephemeral: "f1f1a3bc95416871539ecb51c3a8f0cf608afb40fbbe305c0a72819d35c33f1f",
-        encapsulated: "04c07836a0206e04e31d8ae99bfd549380b072a1b1b82e563c935c095827824fc1559eac6fb9e3c70cd3193968994e7fe9781aa103f5b50e934b5b2f387e381291",
+        encapsulated: "04c07836a0206e04e31d8ae99bfd549380b072a1b1b82e563c935c095827824f\
+            c1559eac6fb9e3c70cd3193968994e7fe9781aa103f5b50e934b5b2f387e381291",
         ikm_recipient: "61092f3f56994dd424405899154a9918353e3e008171517ad576b900ddb275e7",
         private_key: "a4d1c55836aa30f9b3fbb6ac98d338c877c2867dd3a77396d13f68d3ab150d3b",
-        public_key: "04a697bffde9405c992883c5c439d6cc358170b51af72812333b015621dc0f40bad9bb726f68a5c013806a790ec716ab8669f84f6b694596c2987cf35baba2a006",
+        public_key: "04a697bffde9405c992883c5c439d6cc358170b51af72812333b015621dc0f40\
+            bad9bb726f68a5c013806a790ec716ab8669f84f6b694596c2987cf35baba2a006",
         shared_secret: "806520f82ef0b03c823b7fc524b6b55a088f566b9751b89551c170f4113bd850",
         key: "a8f45490a92a3b04d1dbf6cf2c3939ad8bfc9bfcb97c04bffe116730c9dfe3fc",
         base_nonce: "726b4390ed2209809f58c693",
@@ -185,12 +192,22 @@ const VECTORS: [Vector; 6] = [
         kem: KemId::DHKEM_P521_HKDF_SHA512,
         hash: HashAlgorithm::Sha512,
         aead: AeadId::AES_256_GCM,
-        ikm_ephemeral: "7f06ab8215105fc46aceeb2e3dc5028b44364f960426eb0d8e4026c2f8b5d7e7a986688f1591abf5ab753c357a5d6f0440414b4ed4ede71317772ac98d9239f70904",
-        encapsulated: "040138b385ca16bb0d5fa0c0665fbbd7e69e3ee29f63991d3e9b5fa740aab8900aaeed46ed73a49055758425a0ce36507c54b29cc5b85a5cee6bae0cf1c21f2731ece2013dc3fb7c8d21654bb161b463962ca19e8c654ff24c94dd2898de12051f1ed0692237fb02b2f8d1dc1c73e9b366b529eb436e98a996ee522aef863dd5739d2f29b0",
-        ikm_recipient: "2ad954bbe39b7122529f7dde780bff626cd97f850d0784a432784e69d86eccaade43b6c10a8ffdb94bf943c6da479db137914ec835a7e715e36e45e29b587bab3bf1",
-        private_key: "01462680369ae375e4b3791070a7458ed527842f6a98a79ff5e0d4cbde83c27196a3916956655523a6a2556a7af62c5cadabe2ef9da3760bb21e005202f7b2462847",
-        public_key: "0401b45498c1714e2dce167d3caf162e45e0642afc7ed435df7902ccae0e84ba0f7d373f646b7738bbbdca11ed91bdeae3cdcba3301f2457be452f271fa6837580e661012af49583a62e48d44bed350c7118c0d8dc861c238c72a2bda17f64704f464b57338e7f40b60959480c0e58e6559b190d81663ed816e523b6b6a418f66d2451ec64",
-        shared_secret: "776ab421302f6eff7d7cb5cb1adaea0cd50872c71c2d63c30c4f1d5e43653336fef33b103c67e7a98add2d3b66e2fda95b5b2a667aa9dac7e59cc1d46d30e818",
+        ikm_ephemeral: "7f06ab8215105fc46aceeb2e3dc5028b44364f960426eb0d8e4026c2f8b5d7e7\
+            a986688f1591abf5ab753c357a5d6f0440414b4ed4ede71317772ac98d9239f70904",
+        encapsulated: "040138b385ca16bb0d5fa0c0665fbbd7e69e3ee29f63991d3e9b5fa740aab890\
+            0aaeed46ed73a49055758425a0ce36507c54b29cc5b85a5cee6bae0cf1c21f2731ece2013dc3fb7c\
+            8d21654bb161b463962ca19e8c654ff24c94dd2898de12051f1ed0692237fb02b2f8d1dc1c73e9b3\
+            66b529eb436e98a996ee522aef863dd5739d2f29b0",
+        ikm_recipient: "2ad954bbe39b7122529f7dde780bff626cd97f850d0784a432784e69d86eccaa\
+            de43b6c10a8ffdb94bf943c6da479db137914ec835a7e715e36e45e29b587bab3bf1",
+        private_key: "01462680369ae375e4b3791070a7458ed527842f6a98a79ff5e0d4cbde83c271\
+            96a3916956655523a6a2556a7af62c5cadabe2ef9da3760bb21e005202f7b2462847",
+        public_key: "0401b45498c1714e2dce167d3caf162e45e0642afc7ed435df7902ccae0e84ba\
+            0f7d373f646b7738bbbdca11ed91bdeae3cdcba3301f2457be452f271fa6837580e661012af49583\
+            a62e48d44bed350c7118c0d8dc861c238c72a2bda17f64704f464b57338e7f40b60959480c0e58e6\
+            559b190d81663ed816e523b6b6a418f66d2451ec64",
+        shared_secret: "776ab421302f6eff7d7cb5cb1adaea0cd50872c71c2d63c30c4f1d5e43653336\
+            fef33b103c67e7a98add2d3b66e2fda95b5b2a667aa9dac7e59cc1d46d30e818",
         key: "751e346ce8f0ddb2305c8a2a85c70d5cf559c53093656be636b9406d4d7d1b70",
         base_nonce: "55ff7a7d739c69f44b25447b",
     },
