@@ -72,7 +72,9 @@ rules! {
     OldDraft = "old-draft",
     /// At most 5 parameters besides `self`.
     Parameters = "parameters",
-    /// Rust files parse.
+    /// Dependencies come from the registry in `deny.toml`, and none is banned there.
+    Source = "source",
+    /// Rust files and manifests parse.
     Syntax = "syntax",
     /// `cfg(test)` stands only before a test module.
     TestHook = "test-hook",

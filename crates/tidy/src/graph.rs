@@ -26,6 +26,8 @@ pub struct Package {
     pub version: String,
     /// Its SPDX licence expression, if it has one.
     pub licence: Option<String>,
+    /// Where it comes from, `registry+URL` for a registry; `None` for packages of the workspace.
+    pub source: Option<String>,
     /// Its folder under `crates/`; `None` for packages from elsewhere.
     pub folder: Option<String>,
     /// What it links.
@@ -56,6 +58,7 @@ impl Graph {
                 name: text(package, "name").to_string(),
                 version: text(package, "version").to_string(),
                 licence: package["license"].as_str().map(str::to_string),
+                source: package["source"].as_str().map(str::to_string),
                 folder: rest.and_then(|rest| rest.split('/').next()).map(str::to_string),
                 dependencies: Vec::new(),
             });
@@ -121,6 +124,7 @@ pub(crate) mod tests {
                 name: folder.map_or(name.to_string(), |folder| format!("conclave-{folder}")),
                 version: version.to_string(),
                 licence: (!licence.is_empty()).then(|| (*licence).to_string()),
+                source: folder.is_none().then(|| "registry+https://registry".to_string()),
                 folder: folder.map(str::to_string),
                 dependencies: dependencies.to_vec(),
             }

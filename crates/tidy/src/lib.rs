@@ -12,14 +12,14 @@
 //! | `syntax` | the syntax tree: function length and parameters, type parameters |
 //! | `manifests` | `Cargo.toml` files |
 //! | `layers` | which crate may use which |
-//! | `licences` | licences and duplicate versions of dependencies |
+//! | `deny` | licences, sources and duplicate versions of dependencies |
 //! | [`violations`] | the `Violation` enums: documented, anchored, tested |
 
+mod deny;
 mod exceptions;
 mod finding;
 mod graph;
 mod layers;
-mod licences;
 mod manifests;
 mod numbers;
 mod source;
@@ -76,7 +76,7 @@ pub fn check(root: &Path) -> Result<Report, Failure> {
     tokens::check_cfg_count(&workspace.sources, &mut findings);
     manifests::check(&workspace, &mut findings);
     layers::check(&graph, &mut findings);
-    licences::check(&graph, workspace.text("deny.toml"), &mut findings);
+    deny::check(&graph, workspace.text("deny.toml"), &mut findings);
     let violations = violations::catalogue(&workspace.sources);
     violations::check(&violations, &mut findings);
     let numbers = Numbers::of(&workspace, &violations);

@@ -18,7 +18,7 @@ pub(crate) fn check(file: &SourceFile, findings: &mut Vec<Finding>) {
             "unwrap" if production && around.is_called_or_named() => {
                 found(Rule::Unwrap, "`unwrap` outside tests");
             }
-            "expect" if production && around.is_method_call() && !around.explains() => {
+            "expect" if production && around.is_unexplained_expect() => {
                 found(Rule::Expect, "`expect` without words that say why it cannot fail");
             }
             "async" if production && file.is_protocol() => {
@@ -90,11 +90,15 @@ impl Around<'_> {
         self.is_method_call() || (self.at(-1) == ":" && self.at(-2) == ":")
     }
 
-    /// `name("several words")`
-    fn explains(&self) -> bool {
+    /// `.expect(...)` as `Option` and `Result` have it, with one argument, but not several words.
+    fn is_unexplained_expect(&self) -> bool {
+        if !self.is_method_call() {
+            return false;
+        }
         let argument = self.at(2);
         let is_string = argument.starts_with('"') || argument.starts_with("r\"");
-        is_string && argument.split_whitespace().count() > 1
+        let explains = is_string && argument.split_whitespace().count() > 1;
+        !explains && arguments(self.group(1)) == 1
     }
 
     /// A `cfg` with `test` in it, anywhere but in `#[cfg(test)]` before a module.
@@ -155,6 +159,21 @@ impl Around<'_> {
         });
         &rest[..end.unwrap_or(rest.len())]
     }
+}
+
+/// How many arguments stand between the parentheses of a call.
+fn arguments(inside: &[Token]) -> usize {
+    let mut depth = 0_usize;
+    let mut commas = 0;
+    for (index, token) in inside.iter().enumerate() {
+        match token.text.as_str() {
+            "(" | "[" | "{" => depth += 1,
+            ")" | "]" | "}" => depth -= 1,
+            "," if depth == 0 && index + 1 < inside.len() => commas += 1,
+            _ => {}
+        }
+    }
+    if inside.is_empty() { 0 } else { commas + 1 }
 }
 
 #[cfg(test)]

@@ -30,6 +30,8 @@ fn expect_says_why_in_words() {
     assert_eq!(rules("fn f() { a.expect(\"\"); }"), [Rule::Expect]);
     assert_eq!(rules("fn f() { a.expect(\"oops\"); }"), [Rule::Expect]);
     assert_eq!(rules("fn f() { a.expect(reason); }"), [Rule::Expect]);
+    assert_eq!(rules("fn f() { a.expect(&format!(\"{}\", b),); }"), [Rule::Expect]);
+    assert_eq!(rules("fn f() { parser.expect(token, b)?; parser.expect()? }"), []);
     assert_eq!(rules("fn f() { a.expect(\"the length was checked above\"); }"), []);
     assert_eq!(rules("#[expect(dead_code)]\nfn f() {}"), []);
     assert_eq!(rules("#[cfg(test)]\nmod tests { fn f() { a.expect(\"\"); } }"), []);

@@ -1,7 +1,9 @@
-//! Licences and versions of dependencies, by the lists in `deny.toml` that cargo-deny reads too.
+//! Licences, sources and versions of dependencies, by the lists in `deny.toml`, which cargo-deny
+//! reads as well.
 //!
 //! * `licenses.allow` is what any dependency may be under; `licenses.exceptions` adds to it by
 //!   name.
+//! * `sources.allow-registry` is where they may come from, `bans.deny` which may not come at all.
 //! * `bans.skip` names the packages that protocol crates may link in more than one version.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -26,6 +28,15 @@ pub(crate) fn check(graph: &Graph, deny: Option<&str>, findings: &mut Vec<Findin
             let message = format!("`{}` is under `{licence}`", package.name);
             findings.push(Finding::new("Cargo.lock", 1, Rule::Licence, message));
         }
+        let source = package.source.as_deref().unwrap_or("a folder outside `crates`");
+        if !source.strip_prefix("registry+").is_some_and(|it| lists.registries.contains(it)) {
+            let message = format!("`{}` comes from {source}", package.name);
+            findings.push(Finding::new("Cargo.lock", 1, Rule::Source, message));
+        }
+        if lists.banned.contains(&package.name) {
+            let message = format!("`{}` is banned", package.name);
+            findings.push(Finding::new("Cargo.lock", 1, Rule::Source, message));
+        }
     }
     let mut versions: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for (_, package) in graph.crates().filter(|(name, _)| is_protocol_crate(name)) {
@@ -46,6 +57,8 @@ pub(crate) fn check(graph: &Graph, deny: Option<&str>, findings: &mut Vec<Findin
 struct Lists {
     allow: BTreeSet<String>,
     exceptions: BTreeMap<String, BTreeSet<String>>,
+    registries: BTreeSet<String>,
+    banned: BTreeSet<String>,
     skip: BTreeSet<String>,
 }
 
@@ -62,6 +75,8 @@ impl Lists {
         Self {
             allow: rows("licenses", "allow").iter().filter_map(string).collect(),
             exceptions: exceptions.collect(),
+            registries: rows("sources", "allow-registry").iter().filter_map(string).collect(),
+            banned: rows("bans", "deny").iter().map(crate_name).collect(),
             skip: rows("bans", "skip").iter().map(crate_name).collect(),
         }
     }
@@ -143,6 +158,9 @@ mod tests {
         exceptions = [{ crate = "special", allow = ["MPL-2.0"] }]
         [bans]
         skip = [{ crate = "twice@1.0.0", reason = "two generations" }]
+        deny = [{ crate = "unwanted" }]
+        [sources]
+        allow-registry = ["https://registry"]
     "#;
 
     fn messages(packages: &[(&str, &str, &[usize])]) -> Vec<String> {
@@ -192,6 +210,24 @@ mod tests {
         assert_eq!(two("crates/crypto-x", "a"), [expected]);
         assert_eq!(two("crates/crypto-x", "twice"), [""; 0]);
         assert_eq!(two("crates/cli", "a"), [""; 0]);
+    }
+
+    #[test]
+    fn a_package_comes_from_the_registry_and_is_not_banned() {
+        assert_eq!(messages(&[("wanted", "MIT", &[])]), [""; 0]);
+        assert_eq!(messages(&[("unwanted", "MIT", &[])]), ["`unwanted` is banned"]);
+        for (source, place) in [
+            (None, "a folder outside `crates`"),
+            (Some("git+https://registry"), "git+https://registry"),
+            (Some("registry+https://other"), "registry+https://other"),
+        ] {
+            let mut graph = graph(&[("a", "MIT", &[])]);
+            graph.packages[0].source = source.map(str::to_string);
+            let mut findings = Vec::new();
+            check(&graph, Some(DENY), &mut findings);
+            let expected = format!("`a` comes from {place}");
+            assert_eq!(findings, [Finding::new("Cargo.lock", 1, Rule::Source, expected)]);
+        }
     }
 
     #[test]
