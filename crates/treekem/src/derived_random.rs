@@ -32,3 +32,27 @@ impl Random for DerivedRandom<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crypto::{CipherSuite, Crypto};
+
+    use super::*;
+
+    #[test]
+    fn every_draw_and_every_seed_gives_other_bytes_and_a_seed_always_the_same() {
+        let crypto = Crypto::new(crypto_aws_lc::provider());
+        let suite = crypto.suite(CipherSuite(1)).unwrap();
+        let draw_two = |seed| {
+            let mut source = testkit::SeededRandom::new(seed);
+            let mut random = DerivedRandom::draw(&suite, &mut source).unwrap();
+            let mut drawn = [[0; 66]; 2];
+            drawn.iter_mut().for_each(|bytes| random.fill(bytes).unwrap());
+            drawn
+        };
+        let ([one, two], [three, four]) = (draw_two(1), draw_two(2));
+        assert_eq!(draw_two(1), [one, two]);
+        let distinct = std::collections::BTreeSet::from([one, two, three, four]);
+        assert_eq!(distinct.len(), 4);
+    }
+}

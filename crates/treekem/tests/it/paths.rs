@@ -68,6 +68,18 @@ fn a_member_added_by_a_commit_cannot_open_its_path_but_the_next_one() {
 }
 
 #[test]
+fn a_member_without_its_new_leaf_key_blames_nobody_and_with_it_opens_the_path() {
+    let mut group = Group::warm(12, 2);
+    let (updated, sender) = (group.leaf(0), group.leaf(1));
+    let before = group.private(0).duplicate();
+    group.update(updated);
+    let commit = group.commit(sender);
+    let refused = commit.open(&group.suite, &before).err();
+    assert_eq!(refused, Some(Error::Misuse(Misuse::NoPrivateKey)));
+    assert!(commit.open(&group.suite, group.private(0)).is_ok());
+}
+
+#[test]
 fn a_sender_is_told_that_the_path_is_its_own() {
     let mut group = Group::warm(4, 3);
     let sender = group.leaf(2);
@@ -121,6 +133,17 @@ fn a_member_alone_commits_with_an_empty_path_and_a_fresh_secret() {
     assert_ne!(one.path.commit_secret(), &no_path);
     assert_ne!(one.path.commit_secret(), other.path.commit_secret());
     group.deliver(one);
+}
+
+#[test]
+fn a_joiner_from_outside_sends_a_path_from_a_leaf_that_was_blank() {
+    let mut group = Group::warm(13, 4);
+    let outside = group.tree.place_for_new_leaf().unwrap();
+    assert!(group.tree.leaf(outside).is_none());
+    group.commit_and_deliver(outside);
+    let sender = group.leaf(2);
+    let next = group.commit(sender);
+    assert!(next.open(&group.suite, &group.members[&outside]).is_ok());
 }
 
 #[test]
