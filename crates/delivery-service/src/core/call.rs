@@ -1,0 +1,342 @@
+//! Admission: from a raw request to a [`Call`], with every check that needs no rows.
+//!
+//! The order is: route, size, form of the body, signature where the route needs one. A command that
+//! acts for a device holds an [`Owner`] or [`Sender`], one that acts on a log a [`VerifiedKey`]; only
+//! the checks here make these.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use codec::{Decode, Encode};
+use delivery_api::directory::NameRecord;
+use delivery_api::inbox::{Acknowledge, PutItem};
+use delivery_api::key_package::{ClaimKeyPackage, UploadKeyPackages};
+use delivery_api::log::{Append, CommitBundle, CreateLog};
+use delivery_api::request::Window;
+use delivery_api::service::Done;
+use delivery_api::{
+    Authorization, BlobId, Credential, DeviceId, LogId, Name, Position, Problem, PublicKey,
+    RequestTbs, Route, limits,
+};
+
+/// A request as it arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct RawRequest<'a> {
+    /// The HTTP method.
+    pub method: &'a str,
+    /// The path with its query, as sent.
+    pub path: &'a str,
+    /// The value of the `Authorization` header.
+    pub authorization: Option<&'a str>,
+    /// The body.
+    pub body: &'a [u8],
+}
+
+/// What a reader can wait for: news in a log or an inbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Topic(pub [u8; 32]);
+
+/// A key whose holder signed this request.
+#[derive(Debug)]
+pub(super) struct VerifiedKey(PublicKey);
+
+impl VerifiedKey {
+    pub(super) fn key(&self) -> PublicKey {
+        self.0
+    }
+}
+
+/// A device that signed a request about itself.
+#[derive(Debug)]
+pub(super) struct Owner(DeviceId);
+
+impl Owner {
+    pub(super) fn device(&self) -> DeviceId {
+        self.0
+    }
+}
+
+/// A device that signed a request about something else. Used for admission only, never stored.
+#[derive(Debug)]
+pub(super) struct Sender(DeviceId);
+
+impl Sender {
+    pub(super) fn device(&self) -> DeviceId {
+        self.0
+    }
+}
+
+/// Who submits something that a retry must not repeat, and what.
+#[derive(Debug)]
+pub(super) struct Submission {
+    pub(super) key: VerifiedKey,
+    /// SHA-256 of the signing key and the body.
+    pub(super) request_hash: [u8; 32],
+    pub(super) now_seconds: u64,
+}
+
+/// A request that passed every check that needs no rows.
+#[derive(Debug)]
+pub struct Call {
+    pub(super) command: Command,
+    pub(super) now_seconds: u64,
+}
+
+#[derive(Debug)]
+pub(super) enum Command {
+    Acknowledge {
+        owner: Owner,
+        acknowledge: Acknowledge,
+    },
+    Append {
+        log: LogId,
+        submission: Submission,
+        append: Append,
+    },
+    ClaimKeyPackage {
+        claimer: Sender,
+        device: DeviceId,
+        claim: ClaimKeyPackage,
+    },
+    Commit {
+        log: LogId,
+        submission: Submission,
+        bundle: CommitBundle,
+        missed_after: Option<Position>,
+    },
+    CreateLog {
+        log: LogId,
+        key: VerifiedKey,
+        create: CreateLog,
+    },
+    GetBlob {
+        blob: BlobId,
+    },
+    GetName {
+        name: Name,
+    },
+    GroupInfo {
+        log: LogId,
+        key: VerifiedKey,
+    },
+    Health,
+    PutBlob {
+        sender: Sender,
+        blob: BlobId,
+        bytes: Vec<u8>,
+    },
+    PutItem {
+        recipient: DeviceId,
+        submission: Submission,
+        item: PutItem,
+    },
+    PutName {
+        owner: Owner,
+        name: Name,
+        record: NameRecord,
+    },
+    ReadInbox {
+        owner: Owner,
+        window: Window,
+    },
+    ReadLog {
+        log: LogId,
+        key: VerifiedKey,
+        window: Window,
+    },
+    RegisterDevice {
+        owner: Owner,
+    },
+    ServiceInfo,
+    Stock {
+        owner: Owner,
+    },
+    UploadKeyPackages {
+        owner: Owner,
+        upload: UploadKeyPackages,
+    },
+}
+
+impl Call {
+    /// Whether the call needs a writing transaction.
+    #[must_use]
+    pub fn writes(&self) -> bool {
+        match &self.command {
+            Command::Acknowledge { .. }
+            | Command::Append { .. }
+            | Command::ClaimKeyPackage { .. }
+            | Command::Commit { .. }
+            | Command::CreateLog { .. }
+            // Goes through the writer to prove that it lives; without changes it costs no sync.
+            | Command::Health
+            | Command::PutBlob { .. }
+            | Command::PutItem { .. }
+            | Command::PutName { .. }
+            | Command::RegisterDevice { .. }
+            | Command::UploadKeyPackages { .. } => true,
+            Command::GetBlob { .. }
+            | Command::GetName { .. }
+            | Command::GroupInfo { .. }
+            | Command::ReadInbox { .. }
+            | Command::ReadLog { .. }
+            | Command::ServiceInfo
+            | Command::Stock { .. } => false,
+        }
+    }
+
+    /// What to wait for and how many seconds at most, if the call is a read that asks to wait.
+    #[must_use]
+    pub fn wait(&self) -> Option<(Topic, u32)> {
+        let (topic, window) = match &self.command {
+            Command::ReadInbox { owner, window } => (Topic(*owner.0.as_bytes()), window),
+            Command::ReadLog { log, window, .. } => (Topic(*log.as_bytes()), window),
+            _ => return None,
+        };
+        (window.wait_seconds > 0).then_some((topic, window.wait_seconds))
+    }
+
+    pub(super) fn admit(
+        raw: &RawRequest<'_>,
+        service: PublicKey,
+        now_seconds: u64,
+    ) -> Result<Self, Problem> {
+        let route = Route::parse(raw.method, raw.path).ok_or(Problem::UnknownRoute)?;
+        if raw.body.len() > route.body_bytes_max() {
+            return Err(Problem::TooLarge);
+        }
+        let command = Admission { raw, service, now_seconds }.command(route)?;
+        Ok(Self { command, now_seconds })
+    }
+}
+
+struct Admission<'a> {
+    raw: &'a RawRequest<'a>,
+    service: PublicKey,
+    now_seconds: u64,
+}
+
+impl Admission<'_> {
+    fn command(&self, route: Route) -> Result<Command, Problem> {
+        Ok(match route {
+            Route::Acknowledge(device) => {
+                Command::Acknowledge { acknowledge: self.body()?, owner: self.owner(device)? }
+            }
+            Route::Append(log) => {
+                let append: Append = self.body()?;
+                if append.bytes.len() > limits::ENTRY_BYTES_MAX {
+                    return Err(Problem::TooLarge);
+                }
+                Command::Append { log, append, submission: self.submission()? }
+            }
+            Route::ClaimKeyPackage(device) => {
+                Command::ClaimKeyPackage { device, claim: self.body()?, claimer: self.sender()? }
+            }
+            Route::Commit { log, missed_after } => {
+                let bundle: CommitBundle = self.body()?;
+                if bundle.welcomes.len() > limits::WELCOMES_MAX {
+                    return Err(Problem::TooLarge);
+                }
+                Command::Commit { log, bundle, submission: self.submission()?, missed_after }
+            }
+            Route::CreateLog(log) => {
+                Command::CreateLog { log, create: self.body()?, key: self.signature()? }
+            }
+            Route::GetBlob(blob) => Command::GetBlob { blob },
+            Route::GetName(name) => Command::GetName { name },
+            Route::GroupInfo(log) => Command::GroupInfo { log, key: self.signature()? },
+            Route::Health => Command::Health,
+            Route::PutBlob(blob) => self.put_blob(blob)?,
+            Route::PutItem(recipient) => {
+                let item: PutItem = self.body()?;
+                if item.bytes.len() > limits::ITEM_BYTES_MAX {
+                    return Err(Problem::TooLarge);
+                }
+                Command::PutItem { recipient, item, submission: self.submission()? }
+            }
+            Route::PutName(name) => self.put_name(name)?,
+            Route::ReadInbox { device, window } => {
+                Command::ReadInbox { owner: self.owner(device)?, window }
+            }
+            Route::ReadLog { log, window } => {
+                Command::ReadLog { log, key: self.signature()?, window }
+            }
+            Route::RegisterDevice(device) => {
+                let Done = self.body()?;
+                Command::RegisterDevice { owner: self.owner(device)? }
+            }
+            Route::ServiceInfo => Command::ServiceInfo,
+            Route::Stock(device) => Command::Stock { owner: self.owner(device)? },
+            Route::UploadKeyPackages(device) => self.upload(device)?,
+        })
+    }
+
+    fn put_blob(&self, blob: BlobId) -> Result<Command, Problem> {
+        if digest(&SHA256, self.raw.body).as_ref() != blob.as_bytes() {
+            return Err(Problem::Malformed);
+        }
+        Ok(Command::PutBlob { sender: self.sender()?, blob, bytes: self.raw.body.to_vec() })
+    }
+
+    fn put_name(&self, name: Name) -> Result<Command, Problem> {
+        let record: NameRecord = self.body()?;
+        if record.devices.len() > limits::DEVICES_PER_NAME_MAX {
+            return Err(Problem::TooLarge);
+        }
+        let Sender(device) = self.sender()?;
+        Ok(Command::PutName { owner: Owner(device), name, record })
+    }
+
+    fn upload(&self, device: DeviceId) -> Result<Command, Problem> {
+        let upload: UploadKeyPackages = self.body()?;
+        let mut all = upload.key_packages.iter().chain(&upload.last_resort);
+        if all.any(|bytes| bytes.len() > limits::KEY_PACKAGE_BYTES_MAX) {
+            return Err(Problem::TooLarge);
+        }
+        if upload.not_after_seconds <= self.now_seconds {
+            return Err(Problem::Malformed);
+        }
+        Ok(Command::UploadKeyPackages { owner: self.owner(device)?, upload })
+    }
+
+    fn body<T: Decode>(&self) -> Result<T, Problem> {
+        T::from_bytes(self.raw.body).map_err(|_| Problem::Malformed)
+    }
+
+    fn signature(&self) -> Result<VerifiedKey, Problem> {
+        let header = self.raw.authorization.ok_or(Problem::SignatureRequired)?;
+        let authorization = Authorization::parse(header).ok_or(Problem::BadSignature)?;
+        let Authorization { key, time_seconds, signature } = authorization;
+        if time_seconds.abs_diff(self.now_seconds) > limits::CLOCK_SKEW_SECONDS_MAX {
+            return Err(Problem::StaleRequest { service_time_seconds: self.now_seconds });
+        }
+        let tbs = RequestTbs {
+            credential: Credential { service: self.service, key, time_seconds },
+            method: self.raw.method,
+            path: self.raw.path,
+            body: self.raw.body,
+        };
+        UnparsedPublicKey::new(&ED25519, key.as_bytes())
+            .verify(&tbs.to_bytes(), &signature)
+            .map_err(|_| Problem::BadSignature)?;
+        Ok(VerifiedKey(key))
+    }
+
+    fn owner(&self, device: DeviceId) -> Result<Owner, Problem> {
+        if self.signature()?.key() == device.public_key() {
+            Ok(Owner(device))
+        } else {
+            Err(Problem::NotAllowed)
+        }
+    }
+
+    fn sender(&self) -> Result<Sender, Problem> {
+        Ok(Sender(self.signature()?.key().device()))
+    }
+
+    fn submission(&self) -> Result<Submission, Problem> {
+        let key = self.signature()?;
+        let mut hashed = key.key().to_bytes();
+        hashed.extend_from_slice(self.raw.body);
+        let request_hash = super::log::sha256(&hashed);
+        Ok(Submission { key, request_hash, now_seconds: self.now_seconds })
+    }
+}

@@ -1,0 +1,123 @@
+//! A service without a network: the logic over a store, one blocking call per request.
+//!
+//! Tests, simulations and programs that embed the service use it directly; `http` puts it on a socket.
+
+use crate::core::{Answer, Call, RawRequest, ServiceCore};
+use crate::store::{Outcome, Store, Work};
+use codec::{Decode, Encode};
+use delivery_api::request::Failure;
+use delivery_api::{LogId, Position, Problem, PublicKey, Request};
+use std::sync::{Arc, mpsc};
+
+/// Status and body of a response.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body: the answer's, or a problem's.
+    pub body: Vec<u8>,
+}
+
+impl From<Outcome> for Response {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Ok(answer) => Self { status: 200, body: answer.body },
+            Err(problem) => Self { status: problem.entry().status, body: problem.to_bytes() },
+        }
+    }
+}
+
+/// The logic over a store.
+#[derive(Clone)]
+pub struct Service {
+    core: Arc<ServiceCore>,
+    store: Arc<dyn Store>,
+}
+
+impl Service {
+    /// The service with this logic over this store.
+    #[must_use]
+    pub fn new(core: Arc<ServiceCore>, store: Arc<dyn Store>) -> Self {
+        Self { core, store }
+    }
+
+    /// The key that signs receipts.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        self.core.public_key()
+    }
+
+    /// Answers a raw request. A read that asks to wait is answered at once.
+    #[must_use]
+    pub fn respond(&self, request: &RawRequest<'_>, now_seconds: u64) -> Response {
+        let outcome = self.admit(request, now_seconds).and_then(|call| {
+            let call = Arc::new(call);
+            if call.writes() { self.write_blocking(self.work(call)) } else { self.read(call) }
+        });
+        Response::from(outcome)
+    }
+
+    /// Answers a request of `delivery_api`; saves tests and simulations the detour over raw parts.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn ask<A: Decode>(&self, request: &Request<A>, now_seconds: u64) -> Result<A, Failure> {
+        let (path, authorization) = (request.path(), request.authorization());
+        let raw = RawRequest {
+            method: request.method().as_str(),
+            path: &path,
+            authorization: authorization.as_deref(),
+            body: request.body(),
+        };
+        let Response { status, body } = self.respond(&raw, now_seconds);
+        request.answer(status, &body)
+    }
+
+    /// Forgets what has expired; to be called now and then.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn housekeep(&self, now_seconds: u64) -> Result<(), Problem> {
+        let core = Arc::clone(&self.core);
+        self.write_blocking(Box::new(move |rows| core.housekeep(rows, now_seconds))).map(drop)
+    }
+
+    /// Ends the retention of a log's entries before `oldest`.
+    ///
+    /// # Errors
+    /// There is no such log, or the store failed.
+    pub fn truncate(&self, log: LogId, oldest: Position) -> Result<(), Problem> {
+        let core = Arc::clone(&self.core);
+        self.write_blocking(Box::new(move |rows| core.truncate(rows, log, oldest))).map(drop)
+    }
+
+    pub(crate) fn admit(&self, request: &RawRequest<'_>, now: u64) -> Result<Call, Problem> {
+        self.core.admit(request, now)
+    }
+
+    pub(crate) fn read(&self, call: Arc<Call>) -> Outcome {
+        self.store.read(self.work(call))
+    }
+
+    pub(crate) fn write(&self, call: Arc<Call>, done: impl FnOnce(Outcome) + Send + 'static) {
+        self.store.write(self.work(call), Box::new(done));
+    }
+
+    fn work(&self, call: Arc<Call>) -> Work {
+        let core = Arc::clone(&self.core);
+        Box::new(move |rows| core.execute(&call, rows))
+    }
+
+    fn write_blocking(&self, work: Work) -> Result<Answer, Problem> {
+        let (sender, receiver) = mpsc::sync_channel(1);
+        self.store.write(
+            work,
+            Box::new(move |outcome| {
+                // The receiver waits below until this arrives.
+                let _ = sender.send(outcome);
+            }),
+        );
+        // A store that went away without an answer leaves the outcome unknown.
+        receiver.recv().unwrap_or(Err(Problem::Unavailable))
+    }
+}
