@@ -1,9 +1,9 @@
 //! Content authentication (RFC 9420, section 6.1): signing, and the steps from a message to proof.
 //!
-//! [`UnprotectedContent`] says that the framing is one the RFC allows and that the outer protection was
-//! checked: the membership tag of a member's PublicMessage, the AEAD of a PrivateMessage.
-//! [`VerifiedContent`] says that, moreover, the signature verifies in a given group and epoch with a
-//! given key. Whose key it is, the caller knows.
+//! [`UnprotectedContent`] says that the framing is one the RFC allows and that the outer protection
+//! was checked: the membership tag of a member's PublicMessage, the AEAD of a PrivateMessage.
+//! [`VerifiedContent`] says that, moreover, the signature verifies in a given group and epoch with
+//! a given key. Whose key it is, the caller knows.
 
 use crypto::{CryptoError, SignaturePublicKey, Signer, Suite};
 use wire::{
@@ -78,8 +78,8 @@ impl VerifiedContent {
         let signed =
             AuthenticatedContent::to_be_signed(content.wire_format, &content.content, context);
         let label = AuthenticatedContent::SIGNATURE_LABEL;
-        // Section 6.1: "Recipients of an MLSMessage MUST verify the signature with the key depending
-        // on the sender_type of the sender".
+        // Section 6.1: "Recipients of an MLSMessage MUST verify the signature with the key
+        // depending on the sender_type of the sender".
         match suite.verify_with_label(public_key, label, &signed, &content.auth.signature) {
             Ok(_) => Ok(Self(content)),
             Err(CryptoError::InvalidSignature | CryptoError::InvalidPublicKey) => {
@@ -152,8 +152,8 @@ pub(crate) fn check_framing(
     }
 }
 
-/// Refuses content of another group or epoch. The signature of an outsider's proposal does not cover
-/// the context, so this check is what binds it.
+/// Refuses content of another group or epoch. The signature of an outsider's proposal does not
+/// cover the context, so this check is what binds it.
 pub(crate) fn check_context(
     content: &FramedContent,
     context: &GroupContext,

@@ -9,7 +9,8 @@ use crypto::CryptoError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Error {
-    /// Cryptography failed for a reason that no message explains, for example for want of randomness.
+    /// Cryptography failed for a reason that no message explains, for example for want of
+    /// randomness.
     Crypto(CryptoError),
     /// A limit of this client: nobody's fault, but refused.
     Limit(Limit),
@@ -79,8 +80,8 @@ pub enum Violation {
     InvalidMembershipTag,
     /// The signature must verify with the key that the sender's type names (section 6.1).
     InvalidSignature,
-    /// The generation 2^32 - 1 lies beyond any AEAD limit and would leave the ratchet without a next
-    /// one (sections 9.1 and 15.2).
+    /// The generation 2^32 - 1 lies beyond any AEAD limit and would leave the ratchet without a
+    /// next one (sections 9.1 and 15.2).
     LastGeneration,
     /// A `new_member_commit` sender may say nothing but a commit (section 6.1).
     NewMemberCommitContent,
@@ -92,10 +93,11 @@ pub enum Violation {
     NonzeroPadding,
     /// Whoever is not a member sends PublicMessages only (sections 6 and 12.1.8).
     OutsiderInPrivateMessage,
-    /// A generation is used for one message only. Its key was erased when it was used, or as one of the
-    /// oldest of too many skipped ones (sections 9.1 and 9.2).
+    /// A generation is used for one message only. Its key was erased when it was used, or as one of
+    /// the oldest of too many skipped ones (sections 9.1 and 9.2).
     ReusedGeneration,
-    /// The sender data must decrypt with the key and nonce of the ciphertext's sample (section 6.3.2).
+    /// The sender data must decrypt with the key and nonce of the ciphertext's sample (section
+    /// 6.3.2).
     SenderDataNotAuthentic,
     /// Framed content travels as a PublicMessage or PrivateMessage, in nothing else (section 6).
     UnframedWireFormat,

@@ -1,19 +1,20 @@
-//! Message protection (RFC 9420, sections 6, 8.2, 9 and 15): from content to bytes that travel, and back.
+//! Message protection (RFC 9420, sections 6, 8.2, 9 and 15): from content to bytes that travel, and
+//! back.
 //!
 //! * Say something: [`sign`] content, then [`public_message::protect`] it (signed, in the clear) or
 //!   [`MessageSecrets::protect`] it (encrypted).
-//! * Hear something: [`public_message::unprotect`] or [`MessageSecrets::unprotect`], then verify the
-//!   signature with the key of the sender, which the caller looks up. What is left is a
+//! * Hear something: [`public_message::unprotect`] or [`MessageSecrets::unprotect`], then verify
+//!   the signature with the key of the sender, which the caller looks up. What is left is a
 //!   [`VerifiedContent`]; nothing else makes one from a message.
-//! * Keys of one epoch: [`MessageSecrets`], a `sender_data_secret` and a [`SecretTree`]. Earlier epochs,
-//!   for late messages: [`PastEpochs`].
+//! * Keys of one epoch: [`MessageSecrets`], a `sender_data_secret` and a [`SecretTree`]. Earlier
+//!   epochs, for late messages: [`PastEpochs`].
 //! * History: [`ConfirmedTranscriptHash`], [`InterimTranscriptHash`] and the [`ConfirmationTag`].
 //!
 //! # A key is erased by what it proves
 //!
-//! Unprotecting changes nothing. It returns, beside the content, an update that erases the key; the update
-//! comes out only when the signature is verified, and [`MessageSecrets::apply`] takes it. A forged
-//! message therefore moves no ratchet and burns no key.
+//! Unprotecting changes nothing. It returns, beside the content, an update that erases the key; the
+//! update comes out only when the signature is verified, and [`MessageSecrets::apply`] takes it. A
+//! forged message therefore moves no ratchet and burns no key.
 //!
 //! ```
 //! use crypto::{CipherSuite, Crypto, SignatureKeyPair, Signer};
@@ -32,7 +33,8 @@
 //! #     }
 //! # }
 //! # fn main() -> Result<(), protection::Error> {
-//! let suite = Crypto::new(provider()).suite(CipherSuite(1)).ok_or(crypto::CryptoError::Unsupported)?;
+//! let suite = Crypto::new(provider()).suite(CipherSuite(1));
+//! let suite = suite.ok_or(crypto::CryptoError::Unsupported)?;
 //! let random = &mut SystemRandom;
 //! let alice = SignatureKeyPair::generate(&suite, random)?;
 //! let context = context(&suite);

@@ -1,31 +1,31 @@
 //! How long a message looks (RFC 9420, sections 6.3.1 and 15.1).
 //!
-//! The padded length is a function of the plaintext's length alone: content, signature and tag. Padding
-//! never makes a message too long to send; at the limit there is less of it.
+//! The padded length is a function of the plaintext's length alone: content, signature and tag.
+//! Padding never makes a message too long to send; at the limit there is less of it.
 
 use std::num::NonZeroUsize;
 
 /// How much padding a sender adds.
 ///
-/// The default is [`Padme`](Self::Padme). Blocks of a fixed size hide the length of short messages but
-/// hardly that of a photograph, or else waste much on every short one; Padmé by itself hides little of
-/// short lengths, which in a chat are the ones that tell a yes from a no. With its floor, short messages
-/// all look alike, and long ones reveal only the magnitude of their length.
+/// The default is [`Padme`](Self::Padme). Blocks of a fixed size hide the length of short messages
+/// but hardly that of a photograph, or else waste much on every short one; Padmé by itself hides
+/// little of short lengths, which in a chat are the ones that tell a yes from a no. With its floor,
+/// short messages all look alike, and long ones reveal only the magnitude of their length.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum PaddingPolicy {
     /// No padding: the length is visible to the byte.
     None,
     /// Up to the next multiple of this many bytes.
     Block(NonZeroUsize),
-    /// At least [`PADME_BYTES_MIN`] bytes, and beyond that Padmé ("Reducing Metadata Leakage from
-    /// Encrypted Files and Communication with PURBs", 2019): a length `L` is rounded so that at most
-    /// `O(log log L)` bits of it show, at a cost of less than 12 %.
+    /// At least 256 bytes, and beyond that Padmé ("Reducing Metadata Leakage from
+    /// Encrypted Files and Communication with PURBs", 2019): a length `L` is rounded so that at
+    /// most `O(log log L)` bits of it show, at a cost of less than 12 %.
     #[default]
     Padme,
 }
 
-/// What all short messages are padded to: a signature of any suite and a line or two of text fit, and
-/// with its framing the message still fits one network packet.
+/// What all short messages are padded to: a signature of any suite and a line or two of text fit,
+/// and with its framing the message still fits one network packet.
 const PADME_BYTES_MIN: usize = 256;
 
 impl PaddingPolicy {

@@ -1,9 +1,10 @@
-//! Keys of earlier epochs (RFC 9420, section 15.3), for application messages that arrive after the commit
-//! they were sent before.
+//! Keys of earlier epochs (RFC 9420, section 15.3), for application messages that arrive after the
+//! commit they were sent before.
 //!
-//! Only application data can be opened here: proposals and commits count in their own epoch only. How
-//! many epochs are kept is a policy; those beyond it are erased, and their rows deleted. The signature
-//! key of a late message's sender is the one in its leaf *in that epoch*, which the caller keeps.
+//! Only application data can be opened here: proposals and commits count in their own epoch only.
+//! How many epochs are kept is a policy; those beyond it are erased, and their rows deleted. The
+//! signature key of a late message's sender is the one in its leaf *in that epoch*, which the
+//! caller keeps.
 
 use std::collections::BTreeMap;
 
@@ -19,9 +20,9 @@ use crate::{
 
 /// How many past epochs are kept unless the application says otherwise.
 ///
-/// Whatever a past epoch's keys still open is exposed if the client is compromised, so few are better;
-/// but a message can cross a commit or two on its way. Three covers a burst of commits. Where the
-/// delivery service refuses messages of an epoch that has ended, zero loses nothing.
+/// Whatever a past epoch's keys still open is exposed if the client is compromised, so few are
+/// better; but a message can cross a commit or two on its way. Three covers a burst of commits.
+/// Where the delivery service refuses messages of an epoch that has ended, zero loses nothing.
 pub const PAST_EPOCHS_MAX: usize = 3;
 
 /// One epoch that has ended.
@@ -48,7 +49,8 @@ pub enum PastEpochRow {
     Tree(SecretTreeRow),
 }
 
-/// What does not change in a past epoch. The row to read first: the others' names need the tree's size.
+/// What does not change in a past epoch. The row to read first: the others' names need the tree's
+/// size.
 pub struct PastEpochHead {
     /// The epoch's group context.
     pub context: GroupContext,
@@ -133,7 +135,8 @@ impl PastEpochs {
         past
     }
 
-    /// Adds an epoch that has just ended and erases what is too much.
+    /// Adds an epoch that has just ended and erases what is too much. This is how every epoch ends,
+    /// also where none is kept: the rows of its tree are then deleted at once.
     pub fn push(&mut self, past: PastEpoch) {
         let epoch = past.context.epoch;
         self.changes.push((epoch, PastEpochRow::Head, Some(past.head())));
@@ -160,8 +163,8 @@ impl PastEpochs {
         message: &PrivateMessage,
     ) -> Result<OpenedMessage, Error> {
         let past = self.get(message.epoch).ok_or(Limit::EpochNotKept)?;
-        // Section 12.4.2: "Verify that the epoch field of the enclosing FramedContent is equal to the
-        // epoch field of the current GroupContext object."
+        // Section 12.4.2: "Verify that the epoch field of the enclosing FramedContent is equal to
+        // the epoch field of the current GroupContext object."
         if message.content_type != ContentType::Application {
             return Err(Violation::HandshakeInPastEpoch.into());
         }

@@ -1,15 +1,16 @@
 //! Messages that are signed and encrypted (RFC 9420, section 6.3), and the flow from ciphertext to
 //! verified content.
 //!
-//! 1. [`MessageSecrets::unprotect`] opens the sender data, looks the key up and opens the content. It
-//!    changes nothing.
+//! 1. [`MessageSecrets::unprotect`] opens the sender data, looks the key up and opens the content.
+//!    It changes nothing.
 //! 2. The caller finds the signature key of [`OpenedMessage::sender`] in the tree of the message's
 //!    epoch; a blank leaf is to be refused.
 //! 3. [`OpenedMessage::verify`] verifies the signature and hands out the update.
 //! 4. [`MessageSecrets::apply`] erases the key.
 //!
-//! A message that fails on the way leaves its key in place: every member can encrypt under every other
-//! member's ratchet, so a key that went with the first decryption could be burnt by an insider.
+//! A message that fails on the way leaves its key in place: every member can encrypt under every
+//! other member's ratchet, so a key that went with the first decryption could be burnt by an
+//! insider.
 
 use codec::{Encode, Opaque, Reader, Writer};
 use crypto::{CryptoError, Random, Secret, SignaturePublicKey, Suite};
@@ -26,8 +27,8 @@ use crate::{
     sender_data,
 };
 
-/// The longest PrivateMessage, counting its three variable fields: half of what a message may have at
-/// all, so that it can travel inside another. A commit with 300,000 path secrets fits.
+/// The longest PrivateMessage, counting its three variable fields: half of what a message may have
+/// at all, so that it can travel inside another. A commit with 300,000 path secrets fits.
 pub const PRIVATE_MESSAGE_BYTES_MAX: usize = wire::MESSAGE_BYTES_MAX / 2;
 
 /// Length of the tag of every AEAD in use; a longer one only makes the limit stricter.
@@ -162,8 +163,8 @@ impl OpenedMessage {
         &self.content
     }
 
-    /// Verifies the signature with the key in the sender's leaf. Returns the content, and the update
-    /// that erases the message's key.
+    /// Verifies the signature with the key in the sender's leaf. Returns the content, and the
+    /// update that erases the message's key.
     pub fn verify(
         self,
         suite: &Suite,
@@ -217,7 +218,8 @@ fn decode_content(
     let content = Content::decode_body(content_type, &mut reader).map_err(Error::Malformed)?;
     let auth =
         FramedContentAuthData::decode(content_type, &mut reader).map_err(Error::Malformed)?;
-    // Section 6.3.1: "A receiver MUST verify that there are no non-zero bytes in the padding field".
+    // Section 6.3.1: "A receiver MUST verify that there are no non-zero bytes in the padding
+    // field".
     if reader.rest().iter().fold(0, |any, byte| any | byte) != 0 {
         return Err(Violation::NonzeroPadding.into());
     }

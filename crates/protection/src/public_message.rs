@@ -1,7 +1,7 @@
 //! Messages that are signed but not encrypted (RFC 9420, section 6.2).
 //!
-//! A member's message carries a MAC under the epoch's membership key, so that outsiders cannot inject
-//! handshake messages. Outsiders' messages carry none.
+//! A member's message carries a MAC under the epoch's membership key, so that outsiders cannot
+//! inject handshake messages. Outsiders' messages carry none.
 
 use crypto::{Secret, Suite};
 use wire::{AuthenticatedContent, GroupContext, PublicMessage, Sender, WireFormat};
@@ -26,7 +26,8 @@ pub fn protect(
     Ok(PublicMessage { content, auth, membership_tag: Some(tag.expose().into()) })
 }
 
-/// Frames the signed content of someone who is not a member: an external sender, or a client that joins.
+/// Frames the signed content of someone who is not a member: an external sender, or a client that
+/// joins.
 pub fn protect_from_outside(content: AuthenticatedContent) -> Result<PublicMessage, Error> {
     if matches!(content.content.sender, Sender::Member(_)) {
         return Err(Misuse::SenderType.into());

@@ -1,7 +1,9 @@
-//! The ratchets of a sender (RFC 9420, section 9.1): one for handshake messages, one for application data.
+//! The ratchets of a sender (RFC 9420, section 9.1): one for handshake messages, one for
+//! application data.
 //!
-//! A ratchet holds the secret of its next generation and the keys, never the secrets, of generations
-//! that were skipped. Looking a key up changes nothing; the step that erases it is applied later.
+//! A ratchet holds the secret of its next generation and the keys, never the secrets, of
+//! generations that were skipped. Looking a key up changes nothing; the step that erases it is
+//! applied later.
 
 use std::collections::BTreeMap;
 
@@ -49,8 +51,8 @@ pub struct RatchetId {
     pub kind: RatchetKind,
 }
 
-/// How far receiving may stretch (RFC 9420, section 15.3). Each limit bounds what a member can make the
-/// others do or keep.
+/// How far receiving may stretch (RFC 9420, section 15.3). Each limit bounds what a member can make
+/// the others do or keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RatchetLimits {
     /// How many generations a ratchet may be moved forward by one message. Each costs three key
@@ -280,7 +282,8 @@ impl Decode for Ratchet {
     }
 }
 
-/// Skipped generations whose keys share a row, as a power of two: 16 keys of any suite stay below 1 KiB.
+/// Skipped generations whose keys share a row, as a power of two: 16 keys of any suite stay below 1
+/// KiB.
 const BATCH_LOG2: u32 = 4;
 
 /// The batch that a generation belongs to.

@@ -1,5 +1,5 @@
-//! The reuse guard (RFC 9420, section 6.3.1): random bytes that keep a nonce from being used twice even if
-//! a client loses its state and uses a generation again.
+//! The reuse guard (RFC 9420, section 6.3.1): random bytes that keep a nonce from being used twice
+//! even if a client loses its state and uses a generation again.
 
 use crypto::{CryptoError, Random, Secret};
 

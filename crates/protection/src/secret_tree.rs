@@ -1,18 +1,21 @@
 //! The secret tree (RFC 9420, section 9): from `encryption_secret` to the ratchets of every sender.
 //!
-//! Nothing is derived before it is needed, and section 9.2's deletion schedule holds by construction:
+//! Nothing is derived before it is needed, and section 9.2's deletion schedule holds by
+//! construction:
 //!
-//! * The tree holds secrets of nodes whose ancestors are all erased: at first the root, later the copaths
-//!   of the leaves in use. No node's secret is kept beside one that it was derived from.
-//! * The first use of a leaf derives both its ratchets, keeps the copath, and erases what lies between.
+//! * The tree holds secrets of nodes whose ancestors are all erased: at first the root, later the
+//!   copaths of the leaves in use. No node's secret is kept beside one that it was derived from.
+//! * The first use of a leaf derives both its ratchets, keeps the copath, and erases what lies
+//!   between.
 //! * A ratchet keeps its next secret and the keys of skipped generations.
 //!
-//! Receiving takes two steps. [`SecretTree::lookup`] changes nothing: it returns the key together with
-//! a [`RatchetUpdate`] that [`SecretTree::apply`] takes once the message has proven genuine. Sending
-//! takes one, [`SecretTree::next_key`].
+//! Receiving takes two steps. [`SecretTree::lookup`] changes nothing: it returns the key together
+//! with a [`RatchetUpdate`] that [`SecretTree::apply`] takes once the message has proven genuine.
+//! Sending takes one, [`SecretTree::next_key`].
 //!
-//! The state is a set of rows. [`SecretTree::drain_changes`] returns those that changed, O(1) of them
-//! for a message of a known sender, O(log N) for a sender's first, and never one above 1 KiB.
+//! The state is a set of rows. [`SecretTree::drain_changes`] returns those that changed: O(1) of
+//! them for a message, O(log N) for a sender's first, and one more for every 16 generations that
+//! were skipped. None is longer than 1 KiB.
 
 mod rows;
 

@@ -1,5 +1,5 @@
-//! Who sent a private message (RFC 9420, section 6.3.2): encrypted under a key derived from a sample of
-//! the ciphertext.
+//! Who sent a private message (RFC 9420, section 6.3.2): encrypted under a key derived from a
+//! sample of the ciphertext.
 
 use codec::{Decode, Encode};
 use crypto::{CryptoError, Secret, Suite};

@@ -1,12 +1,13 @@
 //! Transcript hashes and the confirmation tag (RFC 9420, sections 8.2 and 6.1).
 //!
 //! ```text
-//! interim[n-1] + commit with its signature  ->  confirmed[n]  -> confirmation_tag[n] (with the epoch's key)
+//! interim[n-1] + commit with its signature  ->  confirmed[n]
+//! confirmed[n], with the epoch's key        ->  confirmation_tag[n]
 //! confirmed[n] + confirmation_tag[n]        ->  interim[n]
 //! ```
 //!
-//! The two hashes and the tag are types of their own, so that they cannot be taken for each other, and a
-//! tag exists only if this client computed it: a received one must be equal to be of use.
+//! The two hashes and the tag are types of their own, so that they cannot be taken for each other,
+//! and a tag exists only if this client computed it: a received one must be equal to be of use.
 
 use codec::{Encode, Opaque, Writer};
 use crypto::{CryptoError, Digest, Secret, Suite};

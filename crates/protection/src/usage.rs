@@ -1,19 +1,22 @@
-//! How much a member may encrypt in one epoch (RFC 9420, section 15.2; draft-irtf-cfrg-aead-limits).
+//! How much a member may encrypt in one epoch (RFC 9420, section 15.2;
+//! draft-irtf-cfrg-aead-limits).
 //!
 //! No AEAD key of MLS protects more than one message: content keys belong to one generation, sender
 //! data keys to one ciphertext sample. So the draft's multi-key bound applies. For AES-GCM the
-//! attacker's advantage is at most about `s * B / 2^127`, where `s` counts the blocks encrypted under
-//! all keys and `B` the blocks under the busiest key. Here `B` is at most 2^23, the longest message.
+//! attacker's advantage is at most about `s * B / 2^127`, where `s` counts the blocks encrypted
+//! under all keys and `B` the blocks under the busiest key. Here `B` is at most 2^23, the longest
+//! message.
 //!
 //! * Messages: `2^aead_messages_log2_max` of the suite, 2^24 for AES-GCM.
-//! * Blocks: 2^10 times as many, since the draft's figure is for messages of 2^10 blocks: 2^34 blocks
-//!   or 256 GiB for AES-GCM. A member at this limit adds at most 2^(34 + 23 - 127) = 2^-70; a million
-//!   members all at their limits leave the attacker with 2^-50.
+//! * Blocks: 2^10 times as many, since the draft's figure is for messages of 2^10 blocks: 2^34
+//!   blocks or 256 GiB for AES-GCM. A member at this limit adds at most 2^(34 + 23 - 127) = 2^-70;
+//!   a million members all at their limits leave the attacker with 2^-50.
 //! * ChaCha20-Poly1305 has no such bound on confidentiality. Its 2^31 messages keep the generation
 //!   far from its end, and the blocks are limited in the same proportion.
 //!
-//! Both encryptions of a message count, with their authenticated data. What fails to decrypt does not
-//! count: section 15.2 binds senders. The count is part of the stored state, or a restart would reset it.
+//! Both encryptions of a message count, with their authenticated data. What fails to decrypt does
+//! not count: section 15.2 binds senders. The count is part of the stored state, or a restart would
+//! reset it.
 
 use crypto::SuiteParams;
 
@@ -56,8 +59,8 @@ impl AeadUsage {
         let blocks_max = limit(messages_log2.saturating_add(BLOCKS_PER_MESSAGE_LOG2));
         let messages = self.messages.saturating_add(1);
         let blocks = self.blocks.saturating_add(cost.0);
-        // Section 15.2: "senders MUST NOT encrypt more data than permitted by the security bounds of
-        // the AEAD scheme used".
+        // Section 15.2: "senders MUST NOT encrypt more data than permitted by the security bounds
+        // of the AEAD scheme used".
         if messages > limit(messages_log2) || blocks > blocks_max {
             return Err(Limit::AeadUsage);
         }

@@ -1,7 +1,7 @@
 //! The secret tree as rows of a store: small, one for each thing that changes by itself.
 //!
-//! A row's name is written as a kind and its indices, so that the rows of a tree can be kept under a
-//! common prefix. What a row contains is secret, except for the usage.
+//! A row's name is written as a kind and its indices, so that the rows of a tree can be kept under
+//! a common prefix. What a row contains is secret, except for the usage.
 
 use std::collections::BTreeSet;
 
@@ -91,8 +91,8 @@ fn decode_id(size: TreeSize, reader: &mut Reader<'_>) -> Result<Option<RatchetId
 }
 
 impl SecretTree {
-    /// The rows that changed since the last call: to be written (`Some`) or deleted (`None`), all of
-    /// them in one transaction, before anything that was encrypted goes out.
+    /// The rows that changed since the last call: to be written (`Some`) or deleted (`None`), all
+    /// of them in one transaction, before anything that was encrypted goes out.
     pub fn drain_changes(&mut self) -> Vec<(SecretTreeRow, Option<Secret>)> {
         let changes = std::mem::take(&mut self.changes);
         changes.into_iter().map(|row| (row, self.row(row))).collect()

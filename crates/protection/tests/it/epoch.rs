@@ -1,5 +1,5 @@
-//! One epoch of a small group, for the other tests: its secrets, its members' keys, and forging with the
-//! primitives alone.
+//! One epoch of a small group, for the other tests: its secrets, its members' keys, and forging
+//! with the primitives alone.
 
 use codec::{Encode, Opaque};
 use crypto::{CipherSuite, Crypto, Digest, Secret, SignatureKeyPair, Signer, Suite};

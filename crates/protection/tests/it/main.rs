@@ -1,5 +1,5 @@
-//! Message protection through its public functions: the official vectors, the flows between members, and
-//! a forged message for each `Violation`.
+//! Message protection through its public functions: the official vectors, the flows between
+//! members, and a forged message for each `Violation`.
 
 #![allow(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 

@@ -12,8 +12,8 @@ pub(crate) struct Entry {
     value: Value,
 }
 
-/// The entries of a vector file; nothing where the vectors are absent. Every suite of RFC 9420 has to be
-/// among them.
+/// The entries of a vector file; nothing where the vectors are absent. Every suite of RFC 9420 has
+/// to be among them.
 pub(crate) fn load(file: &str) -> Vec<Entry> {
     let Some(text) = testkit::official_vectors(file) else { return Vec::new() };
     let crypto = Crypto::new(crypto_aws_lc::provider());
