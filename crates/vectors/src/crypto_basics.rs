@@ -1,11 +1,10 @@
 //! `crypto-basics`: the labelled functions of a suite (RFC 9420, sections 5.1, 5.2, 8 and 9).
 
-use crypto::{
-    Crypto, HpkeCiphertext, HpkeKeyPair, Random, Secret, SignatureKeyPair, Signer, Suite,
-};
+use crypto::{Crypto, HpkeCiphertext, Random, Secret, SignatureKeyPair, Signer, Suite};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{At, expect_bytes};
+use crate::keys::{hpke_key_pair, signature_key_pair};
 use crate::kind::{for_each_suite, random_bytes, random_u32, suite};
 use crate::{Failure, Hex, Scale, Vector};
 
@@ -192,8 +191,7 @@ impl SignWithLabel {
         suite
             .verify_with_label(&public_key, label, content, self.signature.as_slice())
             .at("signature")?;
-        let signer =
-            SignatureKeyPair::from_private_key(suite, self.private_key.secret()).at("priv")?;
+        let signer = signature_key_pair(suite, &self.private_key).at("priv")?;
         expect_bytes("pub", signer.public_key().as_slice(), &self.public_key)?;
         let signature = suite.sign_with_label(&signer, label, content)?;
         suite.verify_with_label(&public_key, label, content, &signature).at("own signature")?;
@@ -216,11 +214,8 @@ impl SignWithLabel {
 
 impl EncryptWithLabel {
     fn verify(&self, suite: &Suite, random: &mut dyn Random) -> Result<(), Failure> {
-        let private_key = self.private_key.secret();
-        let kem = suite.params().kem;
-        let public_key = suite.provider().dh_public_key(kem, &private_key).at("priv")?;
-        expect_bytes("pub", public_key.as_slice(), &self.public_key)?;
-        let key_pair = HpkeKeyPair { private_key, public_key };
+        let key_pair = hpke_key_pair(suite, &self.private_key).at("priv")?;
+        expect_bytes("pub", key_pair.public_key.as_slice(), &self.public_key)?;
         let (label, context) = (self.label.as_str(), self.context.as_slice());
         let sealed = HpkeCiphertext {
             kem_output: self.kem_output.opaque(),

@@ -1,7 +1,7 @@
 //! Bytes as JSON carries them in test vectors: a string of lower-case hexadecimal digits.
 
 use codec::{Decode, Encode, Opaque};
-use crypto::{Digest, HpkePublicKey, Secret, SignaturePublicKey};
+use crypto::{Digest, Secret, SignaturePublicKey};
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
 use crate::Failure;
@@ -46,11 +46,6 @@ impl Hex {
     /// The bytes as a hash value.
     pub(crate) fn digest(&self) -> Result<Digest, Failure> {
         Digest::new(&self.0).ok_or_else(|| Failure::new("is too long for a hash value"))
-    }
-
-    /// The bytes as an HPKE public key.
-    pub(crate) fn hpke_public_key(&self) -> HpkePublicKey {
-        self.0.clone().into()
     }
 
     /// The bytes as a signature public key.

@@ -6,8 +6,9 @@ use serde::de::DeserializeOwned;
 
 use crate::failure::At;
 use crate::{
-    Failure, Report, crypto_basics, deserialization, key_schedule, messages, psk_secret, tree_math,
-    tree_operations, tree_validation,
+    Failure, Report, crypto_basics, deserialization, key_schedule, message_protection, messages,
+    psk_secret, secret_tree, transcript_hashes, tree_math, tree_operations, tree_validation,
+    welcome,
 };
 
 /// How much to generate.
@@ -87,16 +88,26 @@ kinds! {
     Deserialization, "deserialization", deserialization::Entry;
     /// Every secret of several epochs.
     KeySchedule, "key-schedule", key_schedule::Entry;
+    /// Signing and encrypting content.
+    MessageProtection, "message-protection", message_protection::Entry;
     /// Structures that survive decoding and encoding.
     Messages, "messages", messages::Entry;
     /// Several pre-shared keys become one secret.
     PskSecret, "psk_secret", psk_secret::Entry;
+    /// The keys of every sender's ratchets.
+    SecretTree, "secret-tree", secret_tree::Entry;
+    /// How a commit enters the transcript.
+    TranscriptHashes, "transcript-hashes", transcript_hashes::Entry;
     /// Relations of nodes in full trees.
     TreeMath, "tree-math", tree_math::Entry;
     /// What one proposal does to a tree.
     TreeOperations, "tree-operations", tree_operations::Entry;
     /// Resolutions, hashes and signatures of trees.
     TreeValidation, "tree-validation", tree_validation::Entry;
+    /// Paths through the tree.
+    TreeKem, "treekem", crate::treekem::Entry;
+    /// Opening a Welcome.
+    Welcome, "welcome", welcome::Entry;
 }
 
 fn verify_text<E: Vector>(

@@ -51,7 +51,7 @@ pub(crate) fn tree_of(nodes: RatchetTreeNodes) -> Result<RatchetTree, Failure> {
 }
 
 /// A tree as a joiner verifies it.
-pub(crate) fn verify_tree(
+fn verify_tree(
     suite: &Suite,
     group_id: &Hex,
     nodes: RatchetTreeNodes,
