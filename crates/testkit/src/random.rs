@@ -2,8 +2,8 @@
 
 use crypto::{CryptoError, Random};
 
-/// A deterministic source for tests. Two with the same seed give the same bytes, however they are cut
-/// into requests.
+/// A deterministic source for tests. Two with the same seed give the same bytes, however they are
+/// cut into requests.
 #[derive(Clone, Debug)]
 pub struct SeededRandom {
     state: u64,

@@ -7,8 +7,8 @@ use crypto::{Crypto, Random};
 use crate::failure::At;
 use crate::{Failure, Kind, Report, Scale};
 
-/// Checks every entry of every kind's file in `directory` and hands each file's report to `on_file`.
-/// Returns whether all hold; fails if a file is missing or is not of its kind.
+/// Checks every entry of every kind's file in `directory` and hands each file's report to
+/// `on_file`. Returns whether all hold; fails if a file is missing or is not of its kind.
 pub fn verify_dir(
     directory: &Path,
     crypto: &Crypto,

@@ -54,7 +54,8 @@ macro_rules! kinds {
                 }
             }
 
-            /// Checks every entry of a file's text. Fails only if the text is not a file of this kind.
+            /// Checks every entry of a file's text. Fails only if the text is not a file of this
+            /// kind.
             pub fn verify(
                 self,
                 text: &str,

@@ -1,7 +1,7 @@
 //! The official test vectors of MLS (RFC 9420): all sixteen kinds, verified and generated.
 //!
-//! The format is that of `mlswg/mls-implementations`, `test-vectors.md`. One module per kind; each has
-//! an `Entry`, one object of the JSON array, that implements [`Vector`]. The calling order:
+//! The format is that of `mlswg/mls-implementations`, `test-vectors.md`. One module per kind; each
+//! has an `Entry`, one object of the JSON array, that implements [`Vector`]. The calling order:
 //!
 //! * To check a directory of vector files: [`verify_dir`]; one [`Report`] a file.
 //! * To check the text of one file: [`Kind::verify`].

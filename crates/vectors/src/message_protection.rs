@@ -1,5 +1,5 @@
-//! `message-protection`: a proposal, a commit and application data as PublicMessage and PrivateMessage
-//! (RFC 9420, section 6).
+//! `message-protection`: a proposal, a commit and application data as PublicMessage and
+//! PrivateMessage (RFC 9420, section 6).
 
 use codec::Opaque;
 use crypto::{Crypto, Random, Secret, SignatureKeyPair, SignaturePublicKey, Signer, Suite};

@@ -1,4 +1,5 @@
-//! `messages`: structures that survive decoding and encoding, whatever they mean (RFC 9420, section 6).
+//! `messages`: structures that survive decoding and encoding, whatever they mean (RFC 9420, section
+//! 6).
 //!
 //! Some fields are a whole `MLSMessage`, some a bare structure; proposals come without their type.
 

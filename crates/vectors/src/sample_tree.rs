@@ -1,5 +1,5 @@
-//! A tree that grows as in a real group, with every member's private keys in one hand: the origin of
-//! generated trees (RFC 9420, sections 7 and 12.1, appendix B).
+//! A tree that grows as in a real group, with every member's private keys in one hand: the origin
+//! of generated trees (RFC 9420, sections 7 and 12.1, appendix B).
 
 use std::collections::BTreeMap;
 
@@ -114,7 +114,8 @@ impl<'a> SampleTree<'a> {
         })
     }
 
-    /// `get_tree(leaves)` of the format's description: each member in turn adds the next and commits.
+    /// `get_tree(leaves)` of the format's description: each member in turn adds the next and
+    /// commits.
     pub(crate) fn grown(
         suite: &'a Suite,
         leaves: u32,

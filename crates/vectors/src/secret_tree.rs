@@ -1,5 +1,5 @@
-//! `secret-tree`: the keys of every sender's ratchets, and of the sender data (RFC 9420, sections 6.3.2
-//! and 9).
+//! `secret-tree`: the keys of every sender's ratchets, and of the sender data (RFC 9420, sections
+//! 6.3.2 and 9).
 
 use crypto::{Crypto, Random, Secret, Suite};
 use protection::{MessageKey, RatchetKind, RatchetLimits, SecretTree, SenderDataKey};

@@ -1,4 +1,5 @@
-//! `transcript-hashes`: how a commit enters the transcript, and its confirmation tag (RFC 9420, sections
+//! `transcript-hashes`: how a commit enters the transcript, and its confirmation tag (RFC 9420,
+//! sections
 //! 6.1 and 8.2).
 
 use crypto::{Crypto, Digest, Random, Secret, SignatureKeyPair, Suite};

@@ -1,4 +1,5 @@
-//! The structures that travel (RFC 9420): one file per structure, syntax only, no checks of meaning.
+//! The structures that travel (RFC 9420): one file per structure, syntax only, no checks of
+//! meaning.
 //!
 //! A value of a type here is well-formed and nothing more. The layers above wrap what they have
 //! verified; they never copy it into a second structure. Indices are plain numbers here: a

@@ -1,4 +1,5 @@
-//! `ParentNode` (RFC 9420, section 7.1) and the nodes of the `ratchet_tree` extension (section 12.4.3.3).
+//! `ParentNode` (RFC 9420, section 7.1) and the nodes of the `ratchet_tree` extension (section
+//! 12.4.3.3).
 
 use std::sync::Arc;
 

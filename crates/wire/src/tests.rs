@@ -1,3 +1,5 @@
+//! What signatures cover, and what decoding refuses.
+
 use codec::{Decode, DecodeErrorKind, Encode, Opaque};
 use crypto::{CipherSuite, Digest, HpkePublicKey};
 
@@ -73,8 +75,8 @@ fn framed_content_tbs_has_the_context_exactly_for_those_inside_the_epoch() {
     }
 }
 
-/// Sections 6.2 and 8.2: the MAC covers the signed bytes and the auth data, the transcript all but the
-/// tag and the version.
+/// Sections 6.2 and 8.2: the MAC covers the signed bytes and the auth data, the transcript all but
+/// the tag and the version.
 #[test]
 fn tbm_and_transcript_input_extend_what_is_signed() {
     let auth =

@@ -1,9 +1,10 @@
-//! The macro that every layer lists its rules with, so that code, documentation and tests share one list.
+//! The macro that every layer lists its rules with, so that code, documentation and tests share one
+//! list.
 
 /// Declares a `Violation` enum: every way a peer can break a layer's part of the RFC.
 ///
-/// Each variant carries the rule in our words as its documentation and the section as its value. The
-/// enum knows all its variants (`ALL`), and each knows its `name()`, `section()` and `rule()`;
+/// Each variant carries the rule in our words as its documentation and the section as its value.
+/// The enum knows all its variants (`ALL`), and each knows its `name()`, `section()` and `rule()`;
 /// `docs/violations.md` is generated from them.
 ///
 /// ```
@@ -15,7 +16,8 @@
 ///     }
 /// }
 /// assert_eq!(Violation::WrongAnswer.section(), "1.2");
-/// assert_eq!(Violation::WrongAnswer.to_string(), "The answer must be 42. (RFC 9420, section 1.2)");
+/// let text = Violation::WrongAnswer.to_string();
+/// assert_eq!(text, "The answer must be 42. (RFC 9420, section 1.2)");
 /// assert_eq!(Violation::ALL.len(), 1);
 /// ```
 #[macro_export]

@@ -10,8 +10,8 @@ use crate::{KeyPackageRef, PreSharedKeyId};
 pub struct GroupSecrets {
     /// The `joiner_secret` of the new epoch.
     pub joiner_secret: Secret,
-    /// The path secret of the lowest node above both the new member and the committer, if the commit
-    /// has a path.
+    /// The path secret of the lowest node above both the new member and the committer, if the
+    /// commit has a path.
     pub path_secret: Option<Secret>,
     /// The pre-shared keys that the new epoch uses, in order.
     pub psks: Vec<PreSharedKeyId>,

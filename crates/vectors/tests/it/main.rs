@@ -1,5 +1,7 @@
 //! Every official vector holds; what is generated holds; a changed vector does not.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
+
 use crypto::Crypto;
 use serde_json::Value;
 use testkit::SeededRandom;
@@ -80,7 +82,8 @@ fn leaves(value: &Value, place: &str, found: &mut Vec<String>) {
     }
 }
 
-/// Changes one digit of a text, or a number by three: from suite 1 that is the first with another hash.
+/// Changes one digit of a text, or a number by three: from suite 1 that is the first with another
+/// hash.
 fn change(value: &mut Value, random: &mut SeededRandom) {
     *value = match &*value {
         Value::String(text) if text.is_empty() => Value::from("00"),

@@ -1,6 +1,8 @@
 //! Every structure survives a round trip; damaged bytes are refused, or are the one encoding of
 //! whatever they decode to.
 
+#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
+
 use codec::{Decode, DecodeErrorKind, Encode};
 use crypto::Crypto;
 use testkit::SeededRandom;
