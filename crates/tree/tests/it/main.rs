@@ -1,0 +1,5 @@
+//! The crate's public functions, on official test vectors.
+
+#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
+
+mod official;
