@@ -79,7 +79,7 @@ fn run(mut connection: Connection, jobs: &Receiver<Job>) {
     }
 }
 
-fn carry_out(connection: &mut Connection, works: Vec<Work>) -> Stored<Vec<Outcome>> {
+pub(super) fn carry_out(connection: &mut Connection, works: Vec<Work>) -> Stored<Vec<Outcome>> {
     let mut transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let mut outcomes = Vec::with_capacity(works.len());
     for work in works {
