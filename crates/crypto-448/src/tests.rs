@@ -217,6 +217,30 @@ fn ed448_refuses_keys_of_small_order_and_not_reduced() {
 }
 
 #[test]
+fn ed448_refuses_the_second_name_of_a_good_point() {
+    // A key of the prime-order group with a small y, which is good, has y + p as its other name.
+    let mut seen = 0;
+    for small in 2..=255 {
+        let mut key = [0; ED448_KEY_LENGTH];
+        key[0] = small;
+        if VerifyingKey::from_bytes(&key).is_err() {
+            continue;
+        }
+        let verify = |key: [u8; ED448_KEY_LENGTH]| {
+            ed448_verify(&key.to_vec().into(), b"", &bytes(ED448[0].3))
+        };
+        assert_eq!(verify(key), Err(CryptoError::InvalidSignature));
+        // p + y for y above zero: p + 1 = 2^448 - 2^224, and y - 1 more.
+        key[..X448_LENGTH].copy_from_slice(&X448_SMALL_ORDER[4]);
+        key[0] = small - 1;
+        assert!(VerifyingKey::from_bytes(&key).is_ok(), "the library accepts it");
+        assert_eq!(verify(key), Err(CryptoError::InvalidPublicKey));
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
+
+#[test]
 fn ed448_refuses_wrong_lengths() {
     let (private_key, public_key, message, signature) = ED448[0];
     for length in [0, 56, 58] {
