@@ -193,7 +193,7 @@ impl PastEpochs {
     fn erase_excess(&mut self) {
         while self.epochs.len() > self.epochs_max {
             let Some((epoch, past)) = self.epochs.pop_first() else { return };
-            // A row that was to be written must not come after its deletion.
+            // What would be deleted again is not written in the first place.
             self.changes.retain(|(changed, ..)| *changed != epoch);
             let rows = past.secrets.secret_tree().rows();
             let tree = rows.into_iter().map(|row| (epoch, PastEpochRow::Tree(row), None));

@@ -185,6 +185,14 @@ fn content_of_another_group_or_epoch_is_neither_sent_nor_heard() {
 }
 
 #[test]
+fn an_honest_message_of_another_epoch_is_refused_for_its_epoch() {
+    let (earlier, epoch) = (Epoch::new(6), Epoch::new(7));
+    let message = frame(&earlier, earlier.signed(0, PUBLIC, earlier.framed(MEMBER, remove())));
+    assert!(hear(&earlier, message.clone()).is_ok());
+    assert_eq!(hear(&epoch, message), Err(Violation::WrongEpoch.into()));
+}
+
+#[test]
 fn callers_cannot_mix_up_senders_formats_and_tags() {
     let epoch = Epoch::new(7);
     let Epoch { suite, context, membership_key, .. } = &epoch;
