@@ -91,29 +91,30 @@ struct Chosen {
     exporter_length: usize,
 }
 
-/// The secrets of an epoch as `treekem` stores them: the only form that has all of them.
+/// The secrets of an epoch as `treekem` stores them: the only form that has all of them. Three
+/// have no other way out.
 struct StoredSecrets {
-    sender_data_secret: Secret,
-    encryption_secret: Option<Secret>,
+    _sender_data_secret: Secret,
+    _encryption_secret: Option<Secret>,
     exporter_secret: Secret,
     external_secret: Secret,
     confirmation_key: Secret,
-    membership_key: Secret,
-    resumption_psk: Secret,
-    epoch_authenticator: Secret,
-    init_secret: Secret,
+    _membership_key: Secret,
+    _resumption_psk: Secret,
+    _epoch_authenticator: Secret,
+    _init_secret: Secret,
 }
 
 codec::fields!(StoredSecrets {
-    sender_data_secret,
-    encryption_secret,
+    _sender_data_secret,
+    _encryption_secret,
     exporter_secret,
     external_secret,
     confirmation_key,
-    membership_key,
-    resumption_psk,
-    epoch_authenticator,
-    init_secret,
+    _membership_key,
+    _resumption_psk,
+    _epoch_authenticator,
+    _init_secret,
 });
 
 /// A group whose epochs are computed in order.
@@ -149,12 +150,16 @@ impl Group<'_> {
         let joiner = JoinerSecret::derive(suite, &self.init_secret, &commit_secret, &context)?;
         let member = joiner.member_secret(suite, &psk_secret)?;
         let welcome_secret = member.welcome_secret(suite)?;
-        let secrets = member.into_epoch_secrets(suite, &context)?;
+        let mut secrets = member.into_epoch_secrets(suite, &context)?;
         let stored = StoredSecrets::from_bytes(&secrets.to_bytes())?;
-        let encryption_secret = stored.encryption_secret.at("encryption_secret")?;
+        let encryption_secret = secrets.take_encryption_secret().at("encryption_secret")?;
+        let hash = chosen.confirmed_transcript_hash.as_slice();
+        let tag = suite.mac(&stored.confirmation_key, hash)?;
+        let own_tag = secrets.confirmation_tag(suite, hash)?;
+        expect_bytes("confirmation tag", own_tag.as_opaque(), &Hex::from(&tag))?;
         let exporter = exporter(suite, &secrets, &chosen)?;
         self.epoch += 1;
-        self.init_secret = stored.init_secret.duplicate().into();
+        self.init_secret = secrets.init_secret().as_secret().duplicate().into();
         Ok(Epoch {
             tree_hash: chosen.tree_hash,
             commit_secret: chosen.commit_secret,
@@ -163,15 +168,15 @@ impl Group<'_> {
             group_context: context.into(),
             joiner_secret: joiner.as_secret().into(),
             welcome_secret: welcome_secret.as_secret().into(),
-            init_secret: (&stored.init_secret).into(),
-            sender_data_secret: (&stored.sender_data_secret).into(),
+            init_secret: secrets.init_secret().as_secret().into(),
+            sender_data_secret: secrets.sender_data_secret().into(),
             encryption_secret: (&encryption_secret).into(),
             exporter_secret: (&stored.exporter_secret).into(),
-            epoch_authenticator: (&stored.epoch_authenticator).into(),
+            epoch_authenticator: secrets.epoch_authenticator().into(),
             external_secret: (&stored.external_secret).into(),
             confirmation_key: (&stored.confirmation_key).into(),
-            membership_key: (&stored.membership_key).into(),
-            resumption_psk: (&stored.resumption_psk).into(),
+            membership_key: secrets.membership_key().into(),
+            resumption_psk: secrets.resumption_psk().into(),
             external_pub: secrets.external_key_pair(suite)?.public_key.as_slice().into(),
             exporter,
         })

@@ -1,99 +1,12 @@
-//! The key schedule: vectors, tags, welcomes, exporters, external initialization, storage.
+//! The key schedule: tags, welcomes, exporters, external initialization, storage.
 
-use codec::{Decode, Encode, Writer};
-use crypto::{Crypto, Digest, Secret, Suite};
+use codec::{Decode, Encode};
+use crypto::{Crypto, Secret, Suite};
 use crypto_aws_lc::SystemRandom;
-use serde_json::Value;
 use treekem::{
     CommitSecret, EpochSecrets, Error, InitSecret, JoinerSecret, MemberSecret, PskSecret,
     Violation, WelcomeSecret,
 };
-use wire::{Extensions, GroupContext, ProtocolVersion};
-
-use crate::vectors::{bytes, list, load, number, text};
-
-fn secret(value: &Value) -> Secret {
-    Secret::from_vec(bytes(value))
-}
-
-fn group_context(suite: &Suite, entry: &Value, epoch: &Value, number: usize) -> Vec<u8> {
-    let context = GroupContext {
-        version: ProtocolVersion::MLS10,
-        cipher_suite: suite.id(),
-        group_id: bytes(&entry["group_id"]).into(),
-        epoch: number as u64,
-        tree_hash: Digest::new(&bytes(&epoch["tree_hash"])).unwrap(),
-        confirmed_transcript_hash: Digest::new(&bytes(&epoch["confirmed_transcript_hash"]))
-            .unwrap(),
-        extensions: Extensions::default(),
-    };
-    context.to_bytes()
-}
-
-/// Every secret of an epoch, as its storage format lists them.
-fn stored_secrets(epoch: &Value) -> Vec<u8> {
-    let mut writer = Writer::new();
-    secret(&epoch["sender_data_secret"]).encode(&mut writer);
-    Some(secret(&epoch["encryption_secret"])).encode(&mut writer);
-    for name in [
-        "exporter_secret",
-        "external_secret",
-        "confirmation_key",
-        "membership_key",
-        "resumption_psk",
-        "epoch_authenticator",
-        "init_secret",
-    ] {
-        secret(&epoch[name]).encode(&mut writer);
-    }
-    writer.into_bytes()
-}
-
-#[test]
-fn vectors_key_schedule() {
-    for (index, suite, entry) in load("key-schedule.json") {
-        let mut init_secret = InitSecret::from(secret(&entry["initial_init_secret"]));
-        for (number_of_epoch, epoch) in list(&entry["epochs"]).iter().enumerate() {
-            let at = format!("key-schedule.json[{index}] epoch {number_of_epoch}");
-            let context = group_context(&suite, &entry, epoch, number_of_epoch);
-            assert_eq!(context, bytes(&epoch["group_context"]), "{at}");
-
-            let commit_secret = CommitSecret::from(secret(&epoch["commit_secret"]));
-            let joiner =
-                JoinerSecret::derive(&suite, &init_secret, &commit_secret, &context).unwrap();
-            assert_eq!(joiner, secret(&epoch["joiner_secret"]).into(), "{at}");
-            let psk_secret = PskSecret::from(secret(&epoch["psk_secret"]));
-            let member = joiner.member_secret(&suite, &psk_secret).unwrap();
-            let welcome_secret = member.welcome_secret(&suite).unwrap();
-            assert_eq!(welcome_secret, secret(&epoch["welcome_secret"]).into(), "{at}");
-            let secrets = member.into_epoch_secrets(&suite, &context).unwrap();
-            assert_eq!(secrets.to_bytes(), stored_secrets(epoch), "{at}");
-
-            check_derived(&suite, &secrets, epoch, &at);
-            init_secret = secret(&epoch["init_secret"]).into();
-        }
-    }
-}
-
-fn check_derived(suite: &Suite, secrets: &EpochSecrets, epoch: &Value, at: &str) {
-    let external = secrets.external_key_pair(suite).unwrap();
-    assert_eq!(external.public_key.as_slice(), bytes(&epoch["external_pub"]), "{at}");
-    let exporter = &epoch["exporter"];
-    let length = usize::try_from(number(&exporter["length"])).unwrap();
-    let exported =
-        secrets.export(suite, text(&exporter["label"]), &bytes(&exporter["context"]), length);
-    assert_eq!(exported.unwrap(), secret(&exporter["secret"]), "{at}");
-    assert_eq!(secrets.membership_key(), &secret(&epoch["membership_key"]), "{at}");
-    assert_eq!(secrets.sender_data_secret(), &secret(&epoch["sender_data_secret"]), "{at}");
-    assert_eq!(secrets.resumption_psk(), &secret(&epoch["resumption_psk"]), "{at}");
-    assert_eq!(secrets.epoch_authenticator(), &secret(&epoch["epoch_authenticator"]), "{at}");
-    assert_eq!(secrets.init_secret().as_secret(), &secret(&epoch["init_secret"]), "{at}");
-
-    let hash = bytes(&epoch["confirmed_transcript_hash"]);
-    let expected = suite.mac(&secret(&epoch["confirmation_key"]), &hash).unwrap();
-    let tag = secrets.confirmation_tag(suite, &hash).unwrap();
-    assert_eq!(tag.as_opaque().as_slice(), expected.expose(), "{at}");
-}
 
 fn suite() -> Suite {
     Crypto::new(crypto_aws_lc::provider()).suite(crypto::CipherSuite(1)).unwrap()

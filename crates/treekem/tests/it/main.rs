@@ -5,8 +5,7 @@
 mod forged_paths;
 mod group;
 mod key_schedule;
+mod official;
 mod paths;
 mod private_path;
 mod psk;
-mod treekem;
-mod vectors;

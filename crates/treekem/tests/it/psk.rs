@@ -1,30 +1,13 @@
-//! Pre-shared keys: vectors, order, the limit of the list.
+//! Pre-shared keys: order, the limit of the list.
 
 use crypto::{CipherSuite, Crypto, Secret, Suite};
 use treekem::{Error, PSKS_MAX, PskSecret, Violation, psk_secret};
 use wire::{PreSharedKeyId, PskKind};
 
-use crate::vectors::{bytes, list, load};
-
 fn external(psk_id: Vec<u8>, psk_nonce: Vec<u8>) -> PreSharedKeyId {
     PreSharedKeyId {
         kind: PskKind::External { psk_id: psk_id.into() },
         psk_nonce: psk_nonce.into(),
-    }
-}
-
-#[test]
-fn vectors_psk_secret() {
-    for (index, suite, entry) in load("psk_secret.json") {
-        let psks: Vec<_> = list(&entry["psks"])
-            .iter()
-            .map(|psk| {
-                let id = external(bytes(&psk["psk_id"]), bytes(&psk["psk_nonce"]));
-                (id, Secret::from_vec(bytes(&psk["psk"])))
-            })
-            .collect();
-        let expected = PskSecret::from(Secret::from_vec(bytes(&entry["psk_secret"])));
-        assert_eq!(psk_secret(&suite, &psks).unwrap(), expected, "psk_secret.json[{index}]");
     }
 }
 
