@@ -4,7 +4,8 @@
 use codec::Opaque;
 use crypto::{Crypto, Random, Secret, SignatureKeyPair, SignaturePublicKey, Signer, Suite};
 use protection::{
-    MessageSecrets, PaddingPolicy, RatchetLimits, SecretTree, VerifiedContent, public_message, sign,
+    Error, MessageSecrets, Misuse, PaddingPolicy, RatchetLimits, SecretTree, VerifiedContent,
+    Violation, public_message, sign,
 };
 use serde::{Deserialize, Serialize};
 use tree::TreeSize;
@@ -104,6 +105,16 @@ impl<'a> Epoch<'a> {
         self.signer.public_key()
     }
 
+    fn framed(&self, content: Content, random: &mut dyn Random) -> Result<FramedContent, Failure> {
+        Ok(FramedContent {
+            group_id: self.context.group_id.clone(),
+            epoch: self.context.epoch,
+            sender: Sender::Member(SENDER),
+            authenticated_data: random_bytes(8, random)?.into(),
+            content,
+        })
+    }
+
     /// The content, signed; a commit with some tag, which is not judged here.
     fn sign(
         &self,
@@ -112,19 +123,24 @@ impl<'a> Epoch<'a> {
         random: &mut dyn Random,
     ) -> Result<AuthenticatedContent, Failure> {
         let is_commit = matches!(content, Content::Commit(_));
-        let framed = FramedContent {
-            group_id: self.context.group_id.clone(),
-            epoch: self.context.epoch,
-            sender: Sender::Member(SENDER),
-            authenticated_data: random_bytes(8, random)?.into(),
-            content,
-        };
+        let framed = self.framed(content, random)?;
         let mut signed = sign(self.suite, &self.signer, wire_format, framed, &self.context)?;
         if is_commit {
             let tag: Opaque = random_bytes(self.suite.hash_length(), random)?.into();
             signed.auth.confirmation_tag = Some(tag);
         }
         Ok(signed)
+    }
+
+    /// Application data as a public message is refused, and for this reason.
+    fn refuse_public(&self, application: Content, random: &mut dyn Random) -> Result<(), Failure> {
+        let framed = self.framed(application, random)?;
+        let format = WireFormat::PUBLIC_MESSAGE;
+        let refusal = Misuse::WouldViolate(Violation::ApplicationInPublicMessage);
+        match sign(self.suite, &self.signer, format, framed, &self.context) {
+            Err(Error::Misuse(misuse)) if misuse == refusal => Ok(()),
+            other => Err(Failure::new(format!("is not refused as it must be: {other:?}"))),
+        }
     }
 
     fn protect_public(&self, content: Content, random: &mut dyn Random) -> Result<Hex, Failure> {
@@ -155,6 +171,7 @@ impl<'a> Epoch<'a> {
                 let (content, update) =
                     opened.verify(self.suite, self.public_key(), &self.context)?;
                 secrets.apply(update)?;
+                expect_refused("replay", secrets.unprotect(self.suite, &message))?;
                 content
             }
             _ => return Err(Failure::new("wire format is neither public nor private message")),
@@ -207,7 +224,7 @@ impl Vector for Entry {
         epoch.verify_public(&commit, &self.commit_pub, random).at("commit")?;
         epoch.verify_private(&commit, &self.commit_priv, random).at("commit")?;
         epoch.verify_private(&application, &self.application_priv, random).at("application")?;
-        expect_refused("application as public message", epoch.protect_public(application, random))
+        epoch.refuse_public(application, random).at("application as public message")
     }
 
     fn generate(crypto: &Crypto, _: Scale, random: &mut dyn Random) -> Result<Vec<Self>, Failure> {

@@ -117,7 +117,8 @@ impl Vector for Entry {
         let root = self.encryption_secret.secret();
         let mut tree = SecretTree::new(size, root, RatchetLimits::default());
         for (leaf, generations) in size.iter_leaves().zip(&self.leaves) {
-            for entry in generations {
+            // Later generations first, so that keys of skipped generations count as well.
+            for entry in generations.iter().rev() {
                 let place = format!("leaves[{}], generation {}", leaf.as_u32(), entry.generation);
                 entry.verify(&suite, &mut tree, leaf).at(place)?;
             }

@@ -6,9 +6,7 @@
 mod epoch;
 mod forged_private;
 mod forged_public;
-mod message_protection;
+mod official;
 mod past_epochs;
 mod private_message;
-mod secret_tree;
 mod transcript_hashes;
-mod vectors;
