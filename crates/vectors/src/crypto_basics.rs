@@ -3,7 +3,7 @@
 use crypto::{Crypto, HpkeCiphertext, Random, Secret, SignatureKeyPair, Signer, Suite};
 use serde::{Deserialize, Serialize};
 
-use crate::failure::{At, expect_bytes};
+use crate::failure::{At, expect_bytes, expect_refused};
 use crate::keys::{hpke_key_pair, signature_key_pair};
 use crate::kind::{for_each_suite, random_bytes, random_u32, suite};
 use crate::{Failure, Hex, Scale, Vector};
@@ -124,6 +124,9 @@ pub struct EncryptWithLabel {
     pub ciphertext: Hex,
 }
 
+/// A label that no vector uses.
+const OTHER_LABEL: &str = "Other";
+
 impl RefHash {
     fn verify(&self, suite: &Suite) -> Result<(), Failure> {
         let out = suite.ref_hash(&self.label, self.value.as_slice())?;
@@ -195,7 +198,8 @@ impl SignWithLabel {
         expect_bytes("pub", signer.public_key().as_slice(), &self.public_key)?;
         let signature = suite.sign_with_label(&signer, label, content)?;
         suite.verify_with_label(&public_key, label, content, &signature).at("own signature")?;
-        Ok(())
+        let other = suite.verify_with_label(&public_key, OTHER_LABEL, content, &signature);
+        expect_refused("own signature under another label", other)
     }
 
     fn generate(suite: &Suite, random: &mut dyn Random) -> Result<Self, Failure> {
@@ -228,7 +232,9 @@ impl EncryptWithLabel {
             suite.encrypt_with_label(&key_pair.public_key, (label, context), &opened, random)?;
         let opened =
             suite.decrypt_with_label(&key_pair, label, context, &sealed).at("own ciphertext")?;
-        expect_bytes("own plaintext", opened.expose(), &self.plaintext)
+        expect_bytes("own plaintext", opened.expose(), &self.plaintext)?;
+        let other = suite.decrypt_with_label(&key_pair, OTHER_LABEL, context, &sealed);
+        expect_refused("own ciphertext under another label", other)
     }
 
     fn generate(suite: &Suite, random: &mut dyn Random) -> Result<Self, Failure> {
