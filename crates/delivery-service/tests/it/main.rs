@@ -3,6 +3,8 @@
 //! `conformance!` runs each listed test on the memory model and on SQLite. What concerns files, sockets
 //! or processes has modules of its own: `crash`, `http`, `privacy`.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod access;
 mod concurrency;
 mod crash;
