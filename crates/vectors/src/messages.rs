@@ -162,7 +162,7 @@ impl Vector for Entry {
         random: &mut dyn Random,
     ) -> Result<Vec<Self>, Failure> {
         let count = match scale {
-            Scale::Small => 2,
+            Scale::Small => 1,
             Scale::Full => 40,
         };
         for_each_suite(crypto, |suite| {
