@@ -74,18 +74,26 @@ impl Vector for Entry {
         expect_bytes("tree_hash_after", tree.tree_hash(&suite)?, &self.tree_hash_after)
     }
 
-    fn generate(crypto: &Crypto, _: Scale, random: &mut dyn Random) -> Result<Vec<Self>, Failure> {
+    fn generate(
+        crypto: &Crypto,
+        scale: Scale,
+        random: &mut dyn Random,
+    ) -> Result<Vec<Self>, Failure> {
         for_each_suite(crypto, |suite| {
-            Ok(vec![
-                // The tree grows.
-                Self::add(SampleTree::grown(suite, 4, random)?, random)?,
-                // The new member fills a blank and is unmerged above.
-                Self::add(SampleTree::with_internal_blanks(suite, (&[2], 0), random)?, random)?,
-                Self::update(SampleTree::grown(suite, 5, random)?, 3, random)?,
-                Self::of(SampleTree::grown(suite, 6, random)?, &Proposal::Remove(2), 0)?,
-                // The tree shrinks.
-                Self::of(SampleTree::grown(suite, 5, random)?, &Proposal::Remove(4), 0)?,
-            ])
+            // The tree grows; it shrinks; it keeps its size.
+            let mut entries = vec![
+                Self::add(SampleTree::grown(suite, 2, random)?, random)?,
+                Self::of(SampleTree::grown(suite, 3, random)?, &Proposal::Remove(2), 0)?,
+                Self::update(SampleTree::grown(suite, 3, random)?, 1, random)?,
+            ];
+            if scale == Scale::Full {
+                // The new member fills a blank and is unmerged above; a removal leaves one.
+                let with_blank = SampleTree::with_internal_blanks(suite, (&[2], 0), random)?;
+                entries.push(Self::add(with_blank, random)?);
+                let large = SampleTree::grown(suite, 6, random)?;
+                entries.push(Self::of(large, &Proposal::Remove(2), 0)?);
+            }
+            Ok(entries)
         })
     }
 }
