@@ -61,53 +61,52 @@ pub enum Misuse {
     WrongContext,
 }
 
-/// Every way in which a sender or a delivery service can break this layer's part of RFC 9420.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Violation {
-    /// Application data travels only encrypted, never in a PublicMessage (section 6).
-    ApplicationInPublicMessage,
-    /// The ciphertext must decrypt with the key and nonce of its generation (section 6.3.1).
-    ContentNotAuthentic,
-    /// An `external` sender may say nothing but proposals (section 6.1).
-    ExternalSenderContent,
-    /// A PrivateMessage of an earlier epoch may carry nothing but application data: proposals and
-    /// commits count in their own epoch only (sections 12.1 and 12.4.2).
-    HandshakeInPastEpoch,
-    /// The confirmation tag must be the MAC of the confirmed transcript hash (section 6.1).
-    InvalidConfirmationTag,
-    /// A member's PublicMessage must carry the right membership tag (section 6.2).
-    InvalidMembershipTag,
-    /// The signature must verify with the key that the sender's type names (section 6.1).
-    InvalidSignature,
-    /// The generation 2^32 - 1 lies beyond any AEAD limit and would leave the ratchet without a
-    /// next one (sections 9.1 and 15.2).
-    LastGeneration,
-    /// A `new_member_commit` sender may say nothing but a commit (section 6.1).
-    NewMemberCommitContent,
-    /// A `new_member_proposal` sender may say nothing but a proposal (section 6.1).
-    NewMemberProposalContent,
-    /// A `new_member_proposal` sender may propose nothing but an Add (section 6.1).
-    NewMemberProposalType,
-    /// Padding must be all zero (section 6.3.1).
-    NonzeroPadding,
-    /// Whoever is not a member sends PublicMessages only (sections 6 and 12.1.8).
-    OutsiderInPrivateMessage,
-    /// A generation is used for one message only. Its key was erased when it was used, or as one of
-    /// the oldest of too many skipped ones (sections 9.1 and 9.2).
-    ReusedGeneration,
-    /// The sender data must decrypt with the key and nonce of the ciphertext's sample (section
-    /// 6.3.2).
-    SenderDataNotAuthentic,
-    /// Framed content travels as a PublicMessage or PrivateMessage, in nothing else (section 6).
-    UnframedWireFormat,
-    /// The sender's leaf must be in the tree (section 6.3.2). That it is not blank is checked where
-    /// its signature key is looked up.
-    UnknownSender,
-    /// Content must name the epoch it is processed in (sections 6.1 and 12.4.2).
-    WrongEpoch,
-    /// Content must name the group it is processed in (section 6.1).
-    WrongGroup,
+wire::violations! {
+    /// Every way in which a sender or a delivery service can break this layer's part of RFC 9420.
+    pub enum Violation {
+        /// Application data travels only encrypted, never in a PublicMessage.
+        ApplicationInPublicMessage = "6",
+        /// The ciphertext must decrypt with the key and nonce of its generation.
+        ContentNotAuthentic = "6.3.1",
+        /// An `external` sender may say nothing but proposals.
+        ExternalSenderContent = "6.1",
+        /// A PrivateMessage of an earlier epoch may carry nothing but application data: proposals
+        /// and commits count in their own epoch only.
+        HandshakeInPastEpoch = "12.1",
+        /// The confirmation tag must be the MAC of the confirmed transcript hash.
+        InvalidConfirmationTag = "6.1",
+        /// A member's PublicMessage must carry the right membership tag.
+        InvalidMembershipTag = "6.2",
+        /// The signature must verify with the key that the sender's type names.
+        InvalidSignature = "6.1",
+        /// The generation 2^32 - 1 lies beyond any AEAD limit and would leave the ratchet without a
+        /// next one.
+        LastGeneration = "9.1",
+        /// A `new_member_commit` sender may say nothing but a commit.
+        NewMemberCommitContent = "6.1",
+        /// A `new_member_proposal` sender may say nothing but a proposal.
+        NewMemberProposalContent = "6.1",
+        /// A `new_member_proposal` sender may propose nothing but an Add.
+        NewMemberProposalType = "6.1",
+        /// Padding must be all zero.
+        NonzeroPadding = "6.3.1",
+        /// Whoever is not a member sends PublicMessages only.
+        OutsiderInPrivateMessage = "6",
+        /// A generation is used for one message only. Its key was erased when it was used, or as
+        /// one of the oldest of too many skipped ones.
+        ReusedGeneration = "9.1",
+        /// The sender data must decrypt with the key and nonce of the ciphertext's sample.
+        SenderDataNotAuthentic = "6.3.2",
+        /// Framed content travels as a PublicMessage or PrivateMessage, in nothing else.
+        UnframedWireFormat = "6",
+        /// The sender's leaf must be in the tree. That it is not blank is checked where its
+        /// signature key is looked up.
+        UnknownSender = "6.3.2",
+        /// Content must name the epoch it is processed in.
+        WrongEpoch = "6.1",
+        /// Content must name the group it is processed in.
+        WrongGroup = "6.1",
+    }
 }
 
 impl Error {
@@ -177,34 +176,6 @@ impl fmt::Display for Misuse {
             Self::WireFormat => "the content was signed for another wire format",
             Self::WouldViolate(violation) => return violation.fmt(formatter),
             Self::WrongContext => "the content names another group or epoch",
-        })
-    }
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self {
-            Self::ApplicationInPublicMessage => "application data in a PublicMessage",
-            Self::ContentNotAuthentic => "the ciphertext is not authentic",
-            Self::ExternalSenderContent => "an external sender sent something else than a proposal",
-            Self::HandshakeInPastEpoch => "a handshake message of an earlier epoch",
-            Self::InvalidConfirmationTag => "the confirmation tag is wrong",
-            Self::InvalidMembershipTag => "the membership tag is wrong",
-            Self::InvalidSignature => "the signature is wrong",
-            Self::LastGeneration => "the generation is the last one there is",
-            Self::NewMemberCommitContent => "a joiner committed with something else than a commit",
-            Self::NewMemberProposalContent => {
-                "a joiner proposed with something else than a proposal"
-            }
-            Self::NewMemberProposalType => "a joiner proposed something else than to be added",
-            Self::NonzeroPadding => "the padding is not zero",
-            Self::OutsiderInPrivateMessage => "a PrivateMessage from outside the group",
-            Self::ReusedGeneration => "the key of this generation was used and erased",
-            Self::SenderDataNotAuthentic => "the sender data is not authentic",
-            Self::UnframedWireFormat => "the wire format carries no framed content",
-            Self::UnknownSender => "the sender's leaf is not in the tree",
-            Self::WrongEpoch => "the content belongs to another epoch",
-            Self::WrongGroup => "the content belongs to another group",
         })
     }
 }

@@ -72,15 +72,16 @@ impl ConfirmedTranscriptHash {
         }
     }
 
-    /// The interim transcript hash of the same epoch.
+    /// The interim transcript hash of the same epoch, whose confirmation tag the caller has computed or
+    /// compared.
     pub fn interim(
         &self,
         suite: &Suite,
-        confirmation_tag: &ConfirmationTag,
+        confirmation_tag: &Opaque,
     ) -> Result<InterimTranscriptHash, CryptoError> {
         let mut writer = Writer::new();
         writer.write(self.0.as_slice());
-        confirmation_tag.0.encode(&mut writer);
+        confirmation_tag.encode(&mut writer);
         Ok(InterimTranscriptHash(suite.hash(writer.as_slice())?))
     }
 }

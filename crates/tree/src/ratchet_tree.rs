@@ -226,6 +226,32 @@ impl RatchetTree {
         changed
     }
 
+    /// The nodes of `base` that are not blank and lie beyond the end of this tree.
+    #[must_use]
+    pub fn cut_off_since(&self, base: &Self) -> Vec<NodeIndex> {
+        let mut cut_off = Vec::new();
+        base.collect_beyond(self.size.nodes(), base.size.root(), &mut cut_off);
+        cut_off
+    }
+
+    /// The nodes from number `end` on, at or below `node`, that are not blank. A parent without members
+    /// below is blank, so this visits no more than the paths to the members found.
+    fn collect_beyond(&self, end: u32, node: NodeIndex, found: &mut Vec<NodeIndex>) {
+        if self.members_below(node) == 0 {
+            return;
+        }
+        if node.as_u32() >= end && self.node(node).is_some() {
+            found.push(node);
+        }
+        if let Some((left, right)) = node.children() {
+            // Everything below the left child is left of the node itself.
+            if node.as_u32() > end {
+                self.collect_beyond(end, left, found);
+            }
+            self.collect_beyond(end, right, found);
+        }
+    }
+
     fn node_number(&self, index: usize) -> Option<NodeIndex> {
         self.size.node(u32::try_from(index).ok()?)
     }

@@ -49,7 +49,7 @@ impl Vector for Entry {
         let tag = confirmed
             .verify_confirmation_tag(suite, &self.confirmation_key.secret(), &received)
             .at("confirmation_tag")?;
-        let interim = confirmed.interim(suite, &tag)?;
+        let interim = confirmed.interim(suite, tag.as_opaque())?;
         expect_bytes(
             "interim_transcript_hash_after",
             interim.0,
@@ -102,7 +102,7 @@ impl Entry {
             authenticated_content: Hex::encoding(&content),
             interim_transcript_hash_before: before.0.into(),
             confirmed_transcript_hash_after: confirmed.0.into(),
-            interim_transcript_hash_after: confirmed.interim(suite, &tag)?.0.into(),
+            interim_transcript_hash_after: confirmed.interim(suite, tag.as_opaque())?.0.into(),
         })
     }
 }

@@ -1,0 +1,107 @@
+//! Moving on to the next epoch: one swap, and the erasure of what the old one knew (RFC 9420, section 9.2).
+
+use protection::PastEpoch;
+use tree::{LeafIndex, RatchetTree};
+
+use super::staged::{BaseEpoch, EpochChange, StagedEpoch};
+use crate::epoch::Epoch;
+use crate::rows::{
+    delete_group, epoch_prefix, past_leaf_key, put_past_epochs, put_status, resumption_psk_key,
+    value,
+};
+use crate::{Delta, Effect, Error, Group, GroupStatus, Misuse, RowKey, RowKind};
+
+impl Group {
+    /// Moves to the next epoch: with the own [`crate::PendingCommit`] once the delivery service has
+    /// accepted it, or with the [`crate::StagedCommit`] of someone else.
+    ///
+    /// The old epoch's secrets are erased but for what the settings keep for late messages; so are all
+    /// pending proposals and all other candidates. If the commit removes this client, all rows of the
+    /// group go.
+    pub fn advance(&mut self, next: impl Into<StagedEpoch>) -> Result<Effect<EpochChange>, Error> {
+        let StagedEpoch { base, epoch, delta: mut rows, change, signer } = next.into();
+        if base != BaseEpoch::of(&self.epoch) {
+            return Err(Misuse::StaleEpoch.into());
+        }
+        let group_id = self.epoch.context.group_id.clone();
+        let Some(epoch) = epoch else {
+            delete_group(&group_id, &mut rows);
+            self.status = GroupStatus::Removed;
+            self.proposals = Default::default();
+            self.past_leaves.clear();
+            self.sent.clear();
+            self.resumption_psks.clear();
+            return Ok(Effect::new(change, rows));
+        };
+        let mut delta = Delta::default();
+        self.proposals.clear(&group_id, &mut delta);
+        delta.delete_prefix(RowKey::new(&group_id, RowKind::PendingCommit, []));
+        self.keep_resumption_psk(&mut delta);
+        self.keep_changed_leaves(&epoch.tree, &mut delta);
+        let old = std::mem::replace(&mut self.epoch, *epoch);
+        self.keep_past_epoch(old, &mut delta);
+        if let Some(reinit) = &change.reinit {
+            self.status = GroupStatus::Reinitialized(reinit.clone());
+            put_status(&group_id, &self.status, &mut delta);
+        }
+        self.signers.extend(signer);
+        rows.append(delta);
+        Ok(Effect::new(change, rows))
+    }
+
+    fn keep_resumption_psk(&mut self, delta: &mut Delta) {
+        let (group_id, epoch) = (&self.epoch.context.group_id, self.epoch.context.epoch);
+        let psk = self.epoch.secrets.resumption_psk();
+        if self.client.settings().resumption_psks_max > 0 {
+            delta.put(resumption_psk_key(group_id, epoch), value(psk));
+            self.resumption_psks.insert(epoch, psk.duplicate());
+        }
+        while self.resumption_psks.len() > self.client.settings().resumption_psks_max {
+            let Some((oldest, _)) = self.resumption_psks.pop_first() else { break };
+            delta.delete(resumption_psk_key(group_id, oldest));
+        }
+    }
+
+    /// Remembers leaves that change, so that a late message is attributed to whoever had the leaf when
+    /// it was sent, and to nobody if it was blank.
+    fn keep_changed_leaves(&mut self, next: &RatchetTree, delta: &mut Delta) {
+        if self.client.settings().past_epochs_max == 0 {
+            return;
+        }
+        let old = &self.epoch.tree;
+        let changed = next.changed_since(old).into_iter().filter_map(|node| node.leaf());
+        let cut_off = next.cut_off_since(old).into_iter().filter_map(|node| node.leaf());
+        let leaves: Vec<LeafIndex> = changed.chain(cut_off).collect();
+        let epoch = self.epoch.context.epoch;
+        for leaf in leaves {
+            let before = old.leaf(leaf).cloned();
+            let key = past_leaf_key(&self.epoch.context.group_id, epoch, leaf);
+            delta.put(key, value(&before));
+            self.past_leaves.insert((epoch, leaf), before);
+        }
+    }
+
+    /// Keeps the message keys of the epoch that ended as long as the settings say, and forgets what only
+    /// served epochs that are kept no longer.
+    fn keep_past_epoch(&mut self, old: Epoch, delta: &mut Delta) {
+        let (group_id, epoch) = (old.context.group_id.clone(), old.context.epoch);
+        if self.client.settings().past_epochs_max == 0 {
+            delta.delete_prefix(epoch_prefix(&group_id, RowKind::SecretTree, epoch));
+        } else {
+            self.past.push(PastEpoch::new(old.context, old.messages));
+            put_past_epochs(&group_id, &mut self.past, delta);
+        }
+        // Own messages of the epoch that just ended may still come back.
+        let oldest = self.past.epochs().next().unwrap_or(epoch);
+        let forgotten: Vec<_> =
+            self.past_leaves.keys().copied().take_while(|(epoch, _)| *epoch < oldest).collect();
+        for key in forgotten {
+            self.past_leaves.remove(&key);
+            delta.delete(past_leaf_key(&group_id, key.0, key.1));
+        }
+        let kept = self.sent.split_off(&(oldest, crypto::Digest::EMPTY));
+        for (epoch, hash) in std::mem::replace(&mut self.sent, kept) {
+            delta.delete(crate::rows::sent_key(&group_id, epoch, &hash));
+        }
+    }
+}

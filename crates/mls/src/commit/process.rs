@@ -1,0 +1,365 @@
+//! Processing what arrives, and above all a commit (RFC 9420, section 12.4.2).
+//!
+//! [`Group::process`] unprotects and verifies; [`Group::stage_commit`] goes through the section's steps in
+//! their order and computes the next epoch completely. The group itself changes only when it advances.
+
+use std::sync::Arc;
+
+use codec::Encode;
+use crypto::{Secret, SignaturePublicKey};
+use protection::{UnprotectedContent, VerifiedContent, public_message};
+use tree::{AppliedProposals, Committer, LeafIndex, ListedProposal, NextTree, ProposalSender};
+use treekem::{CommitSecret, InitSecret, PathContext, PrivatePath, ReceivedPath, psk_secret};
+use wire::{
+    AuthenticatedContent, Commit, Content, GroupContext, MlsMessage, MlsMessageBody,
+    PreSharedKeyId, PrivateMessage, Proposal, ProposalOrRef, PskKind, PublicMessage, Sender,
+};
+
+use super::staged::{BaseEpoch, CommitId, Epoch0, EpochChange, StagedCommit, StagedEpoch};
+use crate::epoch::{Confirmation, Epoch, EpochState, Transition, provisional_context};
+use crate::rows::put_next_epoch;
+use crate::{
+    Delta, Effect, Error, ExternalCommitPolicy, Group, GroupStatus, Misuse, Received, Violation,
+};
+
+impl Group {
+    /// Takes a message that the delivery service delivered, of any epoch.
+    ///
+    /// * Application data and proposals come out when the effect is saved; the key that opened them is
+    ///   erased then.
+    /// * A commit comes out as a [`StagedCommit`] and changes nothing, not even its key is erased: a
+    ///   client that crashes before it advances can process it again. [`Group::advance`] erases all.
+    /// * What this client sent itself is recognised by content, encrypted or not.
+    ///
+    /// An error changes nothing.
+    pub fn process(&mut self, message: &MlsMessage, now: u64) -> Result<Effect<Received>, Error> {
+        if self.status == GroupStatus::Removed {
+            return Err(Misuse::Removed.into());
+        }
+        let (group_id, epoch) = match &message.0 {
+            MlsMessageBody::PublicMessage(message) => {
+                (&message.content.group_id, message.content.epoch)
+            }
+            MlsMessageBody::PrivateMessage(message) => (&message.group_id, message.epoch),
+            _ => return Err(Misuse::WrongMessageKind.into()),
+        };
+        if **group_id != *self.group_id() {
+            return Err(Error::from(protection::Error::from(protection::Violation::WrongGroup)));
+        }
+        if let Some(echo) = self.own_echo(message, epoch)? {
+            return Ok(Effect::new(echo, Delta::default()));
+        }
+        match &message.0 {
+            // "Verify that the epoch field of the enclosing FramedContent is equal to the epoch field of
+            // the current GroupContext object."
+            MlsMessageBody::PublicMessage(message) if epoch == self.epoch() => {
+                self.process_public((**message).clone(), now)
+            }
+            MlsMessageBody::PrivateMessage(message) if epoch == self.epoch() => {
+                self.process_private(message, now)
+            }
+            MlsMessageBody::PrivateMessage(message) if self.past.get(epoch).is_some() => {
+                self.process_past(message)
+            }
+            _ => Ok(Effect::new(Received::OtherEpoch { epoch }, Delta::default())),
+        }
+    }
+
+    /// The own message that this is an echo of.
+    fn own_echo(&self, message: &MlsMessage, epoch: u64) -> Result<Option<Received>, Error> {
+        let hash = self.suite.hash(&message.to_bytes())?;
+        if !self.sent.contains(&(epoch, hash)) {
+            return Ok(None);
+        }
+        let is_commit = match &message.0 {
+            MlsMessageBody::PublicMessage(message) => {
+                matches!(message.content.content, Content::Commit(_))
+            }
+            MlsMessageBody::PrivateMessage(message) => {
+                message.content_type == wire::ContentType::Commit
+            }
+            _ => false,
+        };
+        Ok(Some(match is_commit {
+            true => Received::OwnCommit(CommitId(hash)),
+            false => Received::OwnMessage { epoch },
+        }))
+    }
+
+    fn process_public(
+        &mut self,
+        message: PublicMessage,
+        now: u64,
+    ) -> Result<Effect<Received>, Error> {
+        self.check_active()?;
+        // "verify the membership MAC using the membership_key".
+        let key = self.epoch.secrets.membership_key();
+        let content = public_message::unprotect(&self.suite, message, key, &self.epoch.context)?;
+        let key = self.sender_key(&content)?;
+        let content = VerifiedContent::verify(&self.suite, content, &key, &self.epoch.context)?;
+        self.process_verified(content, now, Delta::default())
+    }
+
+    fn process_private(
+        &mut self,
+        message: &PrivateMessage,
+        now: u64,
+    ) -> Result<Effect<Received>, Error> {
+        self.check_active()?;
+        let opened = self.epoch.messages.unprotect(&self.suite, message)?;
+        let key = self.sender_key(opened.content())?;
+        // "Verify the signature on the FramedContent message".
+        let (content, update) = opened.verify(&self.suite, &key, &self.epoch.context)?;
+        let mut delta = Delta::default();
+        if !matches!(content.content().content, Content::Commit(_)) {
+            self.epoch.messages.apply(update)?;
+            crate::rows::put_secret_tree(&mut self.epoch, &mut delta);
+        }
+        self.process_verified(content, now, delta)
+    }
+
+    /// A late application message, attributed to whoever had the leaf in its epoch.
+    fn process_past(&mut self, message: &PrivateMessage) -> Result<Effect<Received>, Error> {
+        let opened = self.past.unprotect(&self.suite, message)?;
+        let sender = opened.sender();
+        let leaf = self.leaf_in_epoch(sender, message.epoch).ok_or(Violation::SenderNotMember)?;
+        let leaf = Arc::clone(leaf);
+        let Some(past) = self.past.get(message.epoch) else {
+            return Err(protection::Error::from(protection::Limit::EpochNotKept).into());
+        };
+        let (content, update) = opened.verify(&self.suite, &leaf.signature_key, past.context())?;
+        self.past.apply(message.epoch, update)?;
+        let mut delta = Delta::default();
+        let group_id = self.epoch.context.group_id.clone();
+        crate::rows::put_past_epochs(&group_id, &mut self.past, &mut delta);
+        let received = Received::application(content.into_inner().content, sender, leaf);
+        Ok(Effect::new(received.ok_or(Misuse::WrongMessageKind)?, delta))
+    }
+
+    /// The key that section 6.1 assigns to a sender of the current epoch.
+    fn sender_key(&self, content: &UnprotectedContent) -> Result<SignaturePublicKey, Error> {
+        let key = match (content.sender(), &content.unverified().content) {
+            // Whatever this client sent is recognised before.
+            (Sender::Member(index), _) if index == self.own_leaf().as_u32() => {
+                return Err(Violation::NotSentByThisClient.into());
+            }
+            (Sender::Member(index), _) => {
+                let member = self.epoch.tree.member(index).ok_or(Violation::SenderNotMember)?;
+                &member.1.signature_key
+            }
+            (Sender::External(index), _) => {
+                let senders = self.extensions().external_senders()?.unwrap_or_default();
+                let sender = usize::try_from(index).ok().and_then(|index| senders.get(index));
+                return Ok(sender.ok_or(Violation::ExternalSenderUnknown)?.signature_key.clone());
+            }
+            (Sender::NewMemberProposal, Content::Proposal(Proposal::Add(key_package))) => {
+                &key_package.leaf_node.signature_key
+            }
+            (Sender::NewMemberCommit, Content::Commit(commit)) => {
+                &commit.path.as_ref().ok_or(Violation::PathMissing)?.leaf_node.signature_key
+            }
+            (Sender::NewMemberProposal | Sender::NewMemberCommit, _) => {
+                return Err(Violation::SenderNotMember.into());
+            }
+        };
+        Ok(key.clone())
+    }
+
+    fn process_verified(
+        &mut self,
+        content: VerifiedContent,
+        now: u64,
+        delta: Delta,
+    ) -> Result<Effect<Received>, Error> {
+        match (&content.content().content, content.sender()) {
+            (Content::Commit(_), _) => {
+                let staged = self.stage_commit(content.authenticated(), now)?;
+                Ok(Effect::new(Received::Commit(Box::new(staged)), delta))
+            }
+            (Content::Proposal(_), _) => self.receive_proposal(&content, now, delta),
+            (Content::Application(_), Sender::Member(index)) => {
+                let member = self.epoch.tree.member(index).ok_or(Violation::SenderNotMember)?;
+                let (index, leaf) = (member.0, Arc::clone(member.1));
+                let received = Received::application(content.into_inner().content, index, leaf);
+                Ok(Effect::new(received.ok_or(Misuse::WrongMessageKind)?, delta))
+            }
+            (Content::Application(_), _) => Err(Violation::SenderNotMember.into()),
+        }
+    }
+
+    /// The steps of section 12.4.2 from the verified signature on.
+    fn stage_commit(&self, commit: &AuthenticatedContent, now: u64) -> Result<StagedCommit, Error> {
+        let Content::Commit(body) = &commit.content.content else {
+            return Err(Misuse::WrongMessageKind.into());
+        };
+        let committer = self.committer(commit.content.sender)?;
+        let proposals = self.listed_proposals(body, committer)?;
+        self.check_external_commit(committer, &proposals)?;
+        // "Verify that the proposals vector is valid", "Create the new ratchet tree and GroupContext by
+        // applying the list of proposals".
+        let checks = self.client.checks(now, false);
+        let mut applied = tree::apply(self.base(), committer, &proposals, &checks)?;
+        // "Verify that the path value is populated if" the proposals demand it.
+        if applied.path_required && body.path.is_none() {
+            return Err(Violation::PathMissing.into());
+        }
+        // "If the path value is populated, validate it and apply it to the tree".
+        let (sender, next) = match (&body.path, committer) {
+            (Some(path), _) => {
+                applied.merge_received_path(self.base(), committer, path, &checks)?
+            }
+            (None, Committer::Member(sender)) => (sender, applied.without_path(&self.suite)?),
+            (None, Committer::NewMember) => return Err(Violation::PathMissing.into()),
+        };
+        let change = self.change(&applied, &next, (sender, committer));
+        if change.self_removed {
+            return Ok(self.staged(None, Delta::default(), change));
+        }
+        // "Decrypt the path secrets", "Define commit_secret".
+        let context = provisional_context(&self.epoch.context, &applied.extensions, &next);
+        let (private, commit_secret) = self.open_path(body, &applied, &next, (sender, &context))?;
+        // "Verify that all PreSharedKey proposals in the proposals vector are available", "Derive the
+        // psk_secret".
+        let psks: Result<Vec<(PreSharedKeyId, Secret)>, Error> =
+            applied.psks.iter().map(|id| Ok((id.clone(), self.find_psk(id)?))).collect();
+        let psk_secret = psk_secret(&self.suite, &psks?)?;
+        // "Update the confirmed and interim transcript hashes", "compute the new joiner_secret, ...",
+        // "compute the confirmation tag for this message ... and verify".
+        let external_init = self.external_init(&applied)?;
+        let transition = Transition {
+            suite: &self.suite,
+            limits: self.client.settings().ratchet_limits,
+            interim: self.epoch.interim,
+            init_secret: external_init.as_ref().unwrap_or(self.epoch.secrets.init_secret()),
+            commit_secret: &commit_secret,
+            psk_secret: &psk_secret,
+            commit,
+            state: EpochState { context, tree: next.tree, private },
+        };
+        let tag = commit.auth.confirmation_tag.as_deref().unwrap_or_default();
+        let mut epoch = Epoch::next(transition, Confirmation::Verify(tag))?.epoch;
+        let mut delta = Delta::default();
+        put_next_epoch(&self.epoch, &mut epoch, &mut delta);
+        Ok(self.staged(Some(Box::new(epoch)), delta, change))
+    }
+
+    fn staged(&self, epoch: Option<Box<Epoch>>, delta: Delta, change: EpochChange) -> StagedCommit {
+        let base = BaseEpoch::of(&self.epoch);
+        StagedCommit { staged: StagedEpoch { base, epoch, delta, change, signer: None } }
+    }
+
+    fn committer(&self, sender: Sender) -> Result<Committer, Error> {
+        match sender {
+            Sender::Member(index) => {
+                let member = self.epoch.tree.member(index).ok_or(Violation::SenderNotMember)?;
+                Ok(Committer::Member(member.0))
+            }
+            Sender::NewMemberCommit => Ok(Committer::NewMember),
+            Sender::External(_) | Sender::NewMemberProposal => {
+                Err(Violation::SenderNotMember.into())
+            }
+        }
+    }
+
+    /// The proposals of a commit, in order: those by value are the committer's, those by reference must
+    /// have been received in this epoch.
+    fn listed_proposals(
+        &self,
+        commit: &Commit,
+        committer: Committer,
+    ) -> Result<Vec<ListedProposal>, Error> {
+        let sender = match committer {
+            Committer::Member(leaf) => ProposalSender::Member(leaf),
+            // Section 12.4.3.2 decides what a joiner may propose, not section 12.1.8. Its own list is
+            // checked as such; by themselves its proposals are as good as a member's.
+            Committer::NewMember => ProposalSender::Member(self.own_leaf()),
+        };
+        let listed = commit.proposals.iter().map(|proposal| match proposal {
+            ProposalOrRef::Proposal(proposal) => Ok(ListedProposal {
+                proposal: Arc::new((**proposal).clone()),
+                sender,
+                reference: None,
+                verified: None,
+            }),
+            ProposalOrRef::Reference(reference) => self
+                .proposals
+                .find(reference)
+                .ok_or(Error::from(Violation::CommitOfUnknownProposal)),
+        });
+        listed.collect()
+    }
+
+    /// The application's switch for external commits (section 12.4.3.2).
+    fn check_external_commit(
+        &self,
+        committer: Committer,
+        proposals: &[ListedProposal],
+    ) -> Result<(), Violation> {
+        if committer != Committer::NewMember {
+            return Ok(());
+        }
+        let any =
+            |wanted: fn(&Proposal) -> bool| proposals.iter().any(|listed| wanted(&listed.proposal));
+        let resync = any(|proposal| matches!(proposal, Proposal::Remove(_)));
+        let with_psk = any(|proposal| match proposal {
+            Proposal::PreSharedKey(psk) => matches!(psk.kind, PskKind::Resumption { .. }),
+            _ => false,
+        });
+        match self.client.settings().external_commits {
+            ExternalCommitPolicy::Allow => Ok(()),
+            ExternalCommitPolicy::Refuse => Err(Violation::ExternalCommitForbidden),
+            ExternalCommitPolicy::JoinOnly if resync => Err(Violation::ExternalCommitForbidden),
+            ExternalCommitPolicy::ResyncWithPsk if resync && !with_psk => {
+                Err(Violation::ResyncWithoutPsk)
+            }
+            ExternalCommitPolicy::JoinOnly | ExternalCommitPolicy::ResyncWithPsk => Ok(()),
+        }
+    }
+
+    fn change(
+        &self,
+        applied: &AppliedProposals,
+        next: &NextTree,
+        (sender, committer): (LeafIndex, Committer),
+    ) -> EpochChange {
+        let old = Epoch0 {
+            epoch: self.epoch(),
+            extensions: self.extensions(),
+            tree: &self.epoch.tree,
+            own_leaf: Some(self.own_leaf()),
+        };
+        EpochChange::new(&old, applied, &next.tree, (sender, committer == Committer::NewMember))
+    }
+
+    /// The private keys of the next epoch, and the commit secret.
+    fn open_path(
+        &self,
+        commit: &Commit,
+        applied: &AppliedProposals,
+        next: &NextTree,
+        (sender, context): (LeafIndex, &GroupContext),
+    ) -> Result<(PrivatePath, CommitSecret), Error> {
+        let own_leaf = self.own_leaf();
+        let mut private = self.epoch.private.duplicate();
+        if applied.updated.iter().any(|(updated, _)| *updated == own_leaf) {
+            let key = next.tree.leaf(own_leaf).map(|leaf| &leaf.encryption_key);
+            let key_pair = key.and_then(|key| self.proposals.own_update(key));
+            let key_pair = key_pair.ok_or(Violation::ForeignUpdate)?.duplicate();
+            private.insert(&next.tree, own_leaf.node(), key_pair)?;
+        }
+        let Some(path) = &commit.path else {
+            private.retain_matching(&next.tree);
+            return Ok((private, CommitSecret::without_path(&self.suite)));
+        };
+        let added = applied.added.iter().map(|added| added.index).collect();
+        let group_context = context.to_bytes();
+        let context =
+            PathContext { tree: &next.tree, added: &added, group_context: &group_context };
+        Ok(ReceivedPath::new(context, sender, &path.nodes)?.open(&self.suite, &private)?)
+    }
+
+    fn external_init(&self, applied: &AppliedProposals) -> Result<Option<InitSecret>, Error> {
+        let Some(kem_output) = &applied.external_init else { return Ok(None) };
+        Ok(Some(self.epoch.secrets.receive_external_init(&self.suite, kem_output)?))
+    }
+}

@@ -1,0 +1,305 @@
+//! Epochs that may come: the own candidate and the one of a received commit, each a value that is dropped
+//! without a trace or advanced to.
+
+use std::sync::Arc;
+
+use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
+use crypto::{Digest, Signer};
+use tree::{AppliedProposals, LeafIndex, RatchetTree, TreeSize};
+use wire::{LeafNode, PreSharedKeyId, ReInit};
+
+use crate::epoch::Epoch;
+use crate::rows::{Overlay, load_epoch, structure, value};
+use crate::{Client, Delta, Effect, Error, Group, RowKey, RowKind, Storage};
+
+/// Names an own commit: the hash of its message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CommitId(pub Digest);
+
+codec::fields!(CommitId { 0 });
+
+/// What a commit changes, for the application to look at before it advances.
+#[derive(Clone, Debug, Default)]
+pub struct EpochChange {
+    /// The new epoch.
+    pub epoch: u64,
+    /// The leaf of who committed, in the new tree.
+    pub committer: Option<LeafIndex>,
+    /// Whether the committer joined by this very commit.
+    pub external: bool,
+    /// Who joins, with the new leaf; the committer of an external commit too.
+    pub added: Vec<(LeafIndex, Arc<LeafNode>)>,
+    /// Who leaves, with the old leaf.
+    pub removed: Vec<(LeafIndex, Arc<LeafNode>)>,
+    /// Whose leaf changes by an Update or the commit's path, with the old leaf.
+    pub updated: Vec<(LeafIndex, Arc<LeafNode>)>,
+    /// The pre-shared keys that come in.
+    pub psks: Vec<PreSharedKeyId>,
+    /// Whether the extensions of the group change.
+    pub extensions_changed: bool,
+    /// The parameters of the group's successor, if this closes it.
+    pub reinit: Option<ReInit>,
+    /// Whether this client is removed.
+    pub self_removed: bool,
+}
+
+impl EpochChange {
+    /// The change that a commit makes to `old`, resulting in `new`.
+    pub(crate) fn new(
+        old: &Epoch0<'_>,
+        applied: &AppliedProposals,
+        new: &RatchetTree,
+        (committer, external): (LeafIndex, bool),
+    ) -> Self {
+        let mut change = Self {
+            epoch: old.epoch + 1,
+            committer: Some(committer),
+            external,
+            removed: applied.removed.clone(),
+            updated: applied.updated.clone(),
+            psks: applied.psks.clone(),
+            extensions_changed: applied.extensions != *old.extensions,
+            reinit: applied.reinit.clone(),
+            ..Self::default()
+        };
+        let added = applied.added.iter().map(|added| added.index);
+        let added = added.chain(external.then_some(committer));
+        change.added =
+            added.filter_map(|index| Some((index, Arc::clone(new.leaf(index)?)))).collect();
+        if let (false, Some(before)) = (external, old.tree.leaf(committer)) {
+            let replaced = new.leaf(committer).is_some_and(|leaf| !Arc::ptr_eq(leaf, before));
+            change.updated.extend(replaced.then(|| (committer, Arc::clone(before))));
+        }
+        change.self_removed = old
+            .own_leaf
+            .is_some_and(|own| change.removed.iter().any(|(removed, _)| *removed == own));
+        change
+    }
+}
+
+/// What [`EpochChange::new`] needs to know of the old epoch.
+pub(crate) struct Epoch0<'a> {
+    pub(crate) epoch: u64,
+    pub(crate) extensions: &'a wire::Extensions,
+    pub(crate) tree: &'a RatchetTree,
+    /// The place of this client, if it is a member already.
+    pub(crate) own_leaf: Option<LeafIndex>,
+}
+
+/// An epoch that a group can advance to: made from a [`PendingCommit`] or [`StagedCommit`].
+pub struct StagedEpoch {
+    /// The epoch it starts from.
+    pub(crate) base: BaseEpoch,
+    /// The next epoch; `None` if this client is removed.
+    pub(crate) epoch: Option<Box<Epoch>>,
+    /// The rows that turn the stored old epoch into the new one.
+    pub(crate) delta: Delta,
+    pub(crate) change: EpochChange,
+    /// The signer of the own new leaf, if it is another than before.
+    pub(crate) signer: Option<Arc<dyn Signer>>,
+}
+
+/// Identifies the epoch that a staged one starts from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct BaseEpoch {
+    pub(crate) epoch: u64,
+    pub(crate) confirmed_transcript_hash: Digest,
+    pub(crate) confirmation_tag: Opaque,
+}
+
+codec::fields!(BaseEpoch { epoch, confirmed_transcript_hash, confirmation_tag });
+
+impl BaseEpoch {
+    pub(crate) fn of(epoch: &Epoch) -> Self {
+        let (number, confirmed_transcript_hash, confirmation_tag) = epoch.identity();
+        Self { epoch: number, confirmed_transcript_hash, confirmation_tag }
+    }
+}
+
+/// An own commit that was not accepted yet. The group still lives in the old epoch.
+///
+/// Any number of candidates may exist at once. Each is stored until the group advances or it is
+/// discarded, and can be had back after a restart by [`Group::pending_commits`].
+pub struct PendingCommit {
+    pub(crate) id: CommitId,
+    pub(crate) staged: StagedEpoch,
+}
+
+/// A received commit that obeys every rule. The group still lives in the old epoch.
+///
+/// Nothing is stored of it: a client that restarts before advancing processes the message again.
+pub struct StagedCommit {
+    pub(crate) staged: StagedEpoch,
+}
+
+impl StagedCommit {
+    /// What the commit changes.
+    #[must_use]
+    pub fn change(&self) -> &EpochChange {
+        &self.staged.change
+    }
+}
+
+impl PendingCommit {
+    /// The commit's name: the hash of its message.
+    #[must_use]
+    pub fn id(&self) -> CommitId {
+        self.id
+    }
+
+    /// What the commit changes.
+    #[must_use]
+    pub fn change(&self) -> &EpochChange {
+        &self.staged.change
+    }
+
+    /// The row that lets the candidate survive a restart.
+    pub(crate) fn put(&self, group_id: &[u8], delta: &mut Delta) {
+        let stored = StoredCandidate {
+            base: self.staged.base.clone(),
+            change: self.staged.change.clone(),
+            delta: self.staged.delta.duplicate(),
+        };
+        delta.put(Self::row(group_id, self.id), value(&stored));
+    }
+
+    fn row(group_id: &[u8], id: CommitId) -> RowKey {
+        RowKey::new(group_id, RowKind::PendingCommit, id.0.as_slice())
+    }
+}
+
+impl From<PendingCommit> for StagedEpoch {
+    fn from(pending: PendingCommit) -> Self {
+        pending.staged
+    }
+}
+
+impl From<StagedCommit> for StagedEpoch {
+    fn from(staged: StagedCommit) -> Self {
+        staged.staged
+    }
+}
+
+/// A candidate as it is stored.
+pub(crate) struct StoredCandidate {
+    pub(crate) base: BaseEpoch,
+    pub(crate) change: EpochChange,
+    pub(crate) delta: Delta,
+}
+
+codec::fields!(StoredCandidate { base, change, delta });
+
+impl StoredCandidate {
+    /// The candidate as it was before it was stored.
+    pub(crate) fn restore(
+        self,
+        client: &Client,
+        storage: &dyn Storage,
+        group_id: &[u8],
+    ) -> Result<StagedEpoch, Error> {
+        let Self { base, change, delta } = self;
+        let overlay = Overlay::new(storage, &delta);
+        let epoch = Some(Box::new(load_epoch(&overlay, group_id, client.settings())?));
+        Ok(StagedEpoch { base, epoch, delta, change, signer: None })
+    }
+}
+
+impl Group {
+    /// The own commits that are stored and still start from the current epoch: after a restart, to ask
+    /// the delivery service what became of them. O(N) for each.
+    pub fn pending_commits(&self, storage: &dyn Storage) -> Result<Vec<PendingCommit>, Error> {
+        let current = BaseEpoch::of(&self.epoch);
+        let mut pending = Vec::new();
+        for (id, bytes) in storage.scan(self.group_id(), RowKind::PendingCommit, &[])? {
+            let id = Digest::new(&id).ok_or_else(|| Error::corrupt("pending commit"))?;
+            let stored: StoredCandidate = structure(&bytes, "pending commit")?;
+            if stored.base == current {
+                let staged = stored.restore(&self.client, storage, self.group_id())?;
+                pending.push(PendingCommit { id: CommitId(id), staged });
+            }
+        }
+        Ok(pending)
+    }
+
+    /// Forgets an own commit that was refused. Dropping it does the same for the time until a restart.
+    pub fn discard(&mut self, pending: PendingCommit) -> Effect<()> {
+        let mut delta = Delta::default();
+        delta.delete(PendingCommit::row(self.group_id(), pending.id));
+        Effect::new((), delta)
+    }
+}
+
+/// Leaves with their places, as stored.
+struct Places(Vec<(LeafIndex, Arc<LeafNode>)>);
+
+impl Encode for Places {
+    fn encode(&self, writer: &mut Writer) {
+        writer.vector(|writer| {
+            for (index, leaf) in &self.0 {
+                index.as_u32().encode(writer);
+                leaf.encode(writer);
+            }
+        });
+    }
+}
+
+/// Leaf indices of stored changes: they were checked when they were made.
+fn stored_leaf(reader: &mut Reader<'_>) -> Result<LeafIndex, DecodeError> {
+    let invalid = reader.error(DecodeErrorKind::InvalidValue("leaf index"));
+    let everywhere = TreeSize::from_leaves(1 << 31).ok_or(invalid)?;
+    everywhere.leaf(u32::decode(reader)?).ok_or(invalid)
+}
+
+impl Decode for Places {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut elements = reader.vector()?;
+        let mut places = Vec::new();
+        while !elements.is_empty() {
+            places.push((stored_leaf(&mut elements)?, Arc::decode(&mut elements)?));
+        }
+        Ok(Self(places))
+    }
+}
+
+impl Encode for EpochChange {
+    fn encode(&self, writer: &mut Writer) {
+        self.epoch.encode(writer);
+        self.committer.map(LeafIndex::as_u32).encode(writer);
+        Places(self.added.clone()).encode(writer);
+        Places(self.removed.clone()).encode(writer);
+        Places(self.updated.clone()).encode(writer);
+        self.psks.encode(writer);
+        self.reinit.encode(writer);
+        let flags = [self.external, self.extensions_changed, self.self_removed];
+        flags.map(u8::from).encode(writer);
+    }
+}
+
+impl Decode for EpochChange {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let epoch = u64::decode(reader)?;
+        let committer = match u8::decode(reader)? {
+            0 => None,
+            _ => Some(stored_leaf(reader)?),
+        };
+        let Places(added) = Places::decode(reader)?;
+        let Places(removed) = Places::decode(reader)?;
+        let Places(updated) = Places::decode(reader)?;
+        let psks = Vec::decode(reader)?;
+        let reinit = Option::decode(reader)?;
+        let [external, extensions_changed, self_removed] =
+            <[u8; 3]>::decode(reader)?.map(|flag| flag != 0);
+        Ok(Self {
+            epoch,
+            committer,
+            external,
+            added,
+            removed,
+            updated,
+            psks,
+            extensions_changed,
+            reinit,
+            self_removed,
+        })
+    }
+}

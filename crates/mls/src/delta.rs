@@ -1,0 +1,264 @@
+//! State as rows: what an operation changes, and the store that makes it durable.
+//!
+//! # Output waits for its rows
+//!
+//! Every operation that changes state returns an [`Effect`]: its output together with the [`Delta`] that
+//! makes the change durable. The output comes out by [`Effect::save`], or with the delta by
+//! [`Effect::into_parts`], to put it into the application's own transaction. A ciphertext that leaves
+//! before its rows are stored could, after a crash, be followed by another under the same key and nonce.
+//!
+//! When a store fails, drop the group and load it again: the store is right, the memory is ahead.
+
+use std::fmt;
+
+use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
+use crypto::Secret;
+
+use crate::Error;
+
+/// What a row is about. The numbers are part of the stored format.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum RowKind {
+    /// Status and epoch of a group; its presence says that the group exists.
+    Group = 1,
+    /// GroupContext, key schedule and private keys of the current epoch.
+    Epoch = 2,
+    /// A node of the current ratchet tree that is not blank, by its number.
+    TreeNode = 3,
+    /// A row of an epoch's secret tree, by epoch.
+    SecretTree = 4,
+    /// What else is kept of a past epoch, by epoch.
+    PastEpoch = 5,
+    /// A leaf as it was in a past epoch, by epoch and leaf.
+    PastLeaf = 6,
+    /// A proposal of the current epoch that is not committed yet, by reference.
+    Proposal = 7,
+    /// The keys of an own Update proposal, by public key.
+    OwnUpdate = 8,
+    /// The hash of a message that this client sent, by epoch.
+    Sent = 9,
+    /// A candidate for the next epoch, by the hash of its commit.
+    PendingCommit = 10,
+    /// The resumption PSK of an epoch, by epoch.
+    ResumptionPsk = 11,
+    /// A group that an external commit would lead to; the row's group id is that group's.
+    PendingJoin = 12,
+    /// A key package with its private keys, by reference; client-wide.
+    KeyPackage = 13,
+}
+
+impl RowKind {
+    /// Every kind.
+    pub const ALL: [Self; 13] = [
+        Self::Group,
+        Self::Epoch,
+        Self::TreeNode,
+        Self::SecretTree,
+        Self::PastEpoch,
+        Self::PastLeaf,
+        Self::Proposal,
+        Self::OwnUpdate,
+        Self::Sent,
+        Self::PendingCommit,
+        Self::ResumptionPsk,
+        Self::PendingJoin,
+        Self::KeyPackage,
+    ];
+}
+
+/// The name of a row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RowKey {
+    /// The group; empty for rows of the client itself.
+    pub group_id: Vec<u8>,
+    /// What the row is about.
+    pub kind: RowKind,
+    /// Which one of its kind. Numbers are big-endian, so that the order is theirs.
+    pub id: Vec<u8>,
+}
+
+impl RowKey {
+    pub(crate) fn new(group_id: &[u8], kind: RowKind, id: impl Into<Vec<u8>>) -> Self {
+        Self { group_id: group_id.to_vec(), kind, id: id.into() }
+    }
+}
+
+/// One change of a store.
+pub enum Change {
+    /// Writes a row, replacing one of the same name. The value holds secrets more often than not.
+    Put(RowKey, Secret),
+    /// Deletes a row, if it is there.
+    Delete(RowKey),
+    /// Deletes all rows of the key's group and kind whose id starts with the key's id.
+    DeletePrefix(RowKey),
+}
+
+/// The changes that make an operation durable, to be applied in order and all at once.
+#[derive(Default)]
+pub struct Delta {
+    changes: Vec<Change>,
+}
+
+impl Delta {
+    /// The changes in order.
+    #[must_use]
+    pub fn changes(&self) -> &[Change] {
+        &self.changes
+    }
+
+    /// Whether there is nothing to write.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.changes.is_empty()
+    }
+
+    pub(crate) fn put(&mut self, key: RowKey, value: Secret) {
+        self.changes.push(Change::Put(key, value));
+    }
+
+    pub(crate) fn delete(&mut self, key: RowKey) {
+        self.changes.push(Change::Delete(key));
+    }
+
+    pub(crate) fn delete_prefix(&mut self, key: RowKey) {
+        self.changes.push(Change::DeletePrefix(key));
+    }
+
+    /// Appends the changes of another operation, which come after these.
+    pub fn append(&mut self, mut other: Self) {
+        self.changes.append(&mut other.changes);
+    }
+
+    /// A second holder of the same changes: one to be stored as a candidate, one to be applied.
+    pub(crate) fn duplicate(&self) -> Self {
+        let changes = self.changes.iter().map(|change| match change {
+            Change::Put(key, value) => Change::Put(key.clone(), value.duplicate()),
+            Change::Delete(key) => Change::Delete(key.clone()),
+            Change::DeletePrefix(key) => Change::DeletePrefix(key.clone()),
+        });
+        Self { changes: changes.collect() }
+    }
+}
+
+impl Encode for RowKey {
+    fn encode(&self, writer: &mut Writer) {
+        writer.opaque(&self.group_id);
+        (self.kind as u8).encode(writer);
+        writer.opaque(&self.id);
+    }
+}
+
+impl Decode for RowKey {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let group_id = reader.opaque()?.to_vec();
+        let unknown = reader.error(DecodeErrorKind::InvalidValue("row kind"));
+        let number = u8::decode(reader)?;
+        let kind = RowKind::ALL.into_iter().find(|&kind| kind as u8 == number).ok_or(unknown)?;
+        Ok(Self { group_id, kind, id: reader.opaque()?.to_vec() })
+    }
+}
+
+impl Encode for Change {
+    fn encode(&self, writer: &mut Writer) {
+        match self {
+            Self::Put(key, value) => {
+                1_u8.encode(writer);
+                key.encode(writer);
+                value.encode(writer);
+            }
+            Self::Delete(key) => {
+                2_u8.encode(writer);
+                key.encode(writer);
+            }
+            Self::DeletePrefix(key) => {
+                3_u8.encode(writer);
+                key.encode(writer);
+            }
+        }
+    }
+}
+
+impl Decode for Change {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let at = reader.clone();
+        match u8::decode(reader)? {
+            1 => Ok(Self::Put(RowKey::decode(reader)?, Secret::decode(reader)?)),
+            2 => Ok(Self::Delete(RowKey::decode(reader)?)),
+            3 => Ok(Self::DeletePrefix(RowKey::decode(reader)?)),
+            _ => Err(at.error(DecodeErrorKind::InvalidValue("change"))),
+        }
+    }
+}
+
+codec::fields!(Delta { changes });
+
+/// A store of rows. Implementations wrap a database; [`crate::MemoryStorage`] serves examples and tests.
+pub trait Storage {
+    /// The value of a row.
+    fn read(&self, key: &RowKey) -> Result<Option<Secret>, StorageError>;
+
+    /// All rows of a group and kind whose id starts with `prefix`, in ascending order of id.
+    fn scan(
+        &self,
+        group_id: &[u8],
+        kind: RowKind,
+        prefix: &[u8],
+    ) -> Result<Vec<(Vec<u8>, Secret)>, StorageError>;
+
+    /// The ids of all groups that have a row of kind [`RowKind::Group`].
+    fn groups(&self) -> Result<Vec<Vec<u8>>, StorageError>;
+
+    /// Applies all changes in order, durably, or none of them.
+    fn write(&mut self, delta: &Delta) -> Result<(), StorageError>;
+}
+
+/// A failure of the store.
+#[derive(Debug)]
+pub struct StorageError(pub Box<dyn std::error::Error + Send + Sync>);
+
+impl StorageError {
+    pub(crate) fn corrupt(what: &'static str) -> Self {
+        Self(format!("the store holds what this library did not write: {what}").into())
+    }
+}
+
+impl fmt::Display for StorageError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+impl std::error::Error for StorageError {}
+
+/// The output of an operation, locked up with the rows that make it durable.
+#[must_use = "the output comes out when the effect is saved"]
+pub struct Effect<T> {
+    output: T,
+    delta: Delta,
+}
+
+impl<T> Effect<T> {
+    pub(crate) fn new(output: T, delta: Delta) -> Self {
+        Self { output, delta }
+    }
+
+    /// Makes the change durable, then hands the output over.
+    pub fn save(self, storage: &mut dyn Storage) -> Result<T, Error> {
+        if !self.delta.is_empty() {
+            storage.write(&self.delta)?;
+        }
+        Ok(self.output)
+    }
+
+    /// Output and rows apart. The caller promises to store the rows before it uses the output.
+    #[must_use = "the delta must be stored before the output is used"]
+    pub fn into_parts(self) -> (T, Delta) {
+        (self.output, self.delta)
+    }
+
+    /// Another output with the same rows.
+    pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Effect<U> {
+        Effect { output: change(self.output), delta: self.delta }
+    }
+}

@@ -1,0 +1,185 @@
+//! A group as a member sees it: what it is, what it knows, what it can tell.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use crypto::{Digest, Secret, Signer, Suite};
+use protection::PastEpochs;
+use tree::{Base, LeafIndex};
+use wire::{Extensions, GroupContext, LeafNode, Proposal, ProposalRef, RatchetTreeNodes, ReInit};
+
+use crate::epoch::Epoch;
+use crate::proposals::Proposals;
+use crate::{Client, Error, Misuse};
+
+/// A group.
+///
+/// * Look: [`Group::members`], [`Group::epoch`], [`Group::context`], [`Group::epoch_authenticator`],
+///   [`Group::export`], [`Group::group_info`].
+/// * Speak: [`Group::protect`] application data; [`Group::propose`] and [`Group::commit`] changes.
+/// * Hear: [`Group::process`] what the delivery service delivers.
+/// * Move on: [`Group::advance`] with the own [`crate::PendingCommit`] once it is accepted, or with the
+///   [`crate::StagedCommit`] of someone else.
+///
+/// Whatever changes the group returns an [`crate::Effect`]; nothing leaves before it is stored.
+pub struct Group {
+    pub(crate) client: Client,
+    pub(crate) suite: Suite,
+    pub(crate) status: GroupStatus,
+    pub(crate) epoch: Epoch,
+    pub(crate) proposals: Proposals,
+    pub(crate) past: PastEpochs,
+    /// Leaves as they were in past epochs, where they have changed since: the last epoch in which the
+    /// place looked so, and what was there.
+    pub(crate) past_leaves: BTreeMap<(u64, LeafIndex), Option<Arc<LeafNode>>>,
+    /// Hashes of messages that this client sent, by epoch.
+    pub(crate) sent: BTreeSet<(u64, Digest)>,
+    pub(crate) resumption_psks: BTreeMap<u64, Secret>,
+    /// Signers of own leaves that the client does not have, because they came with a proposal or commit.
+    pub(crate) signers: Vec<Arc<dyn Signer>>,
+}
+
+/// Whether a group can be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GroupStatus {
+    /// It can.
+    Active,
+    /// A commit removed this client. What the group knew is erased but for its last public state.
+    Removed,
+    /// A ReInit closed it (section 11.2): it only serves to make or join its successor.
+    Reinitialized(ReInit),
+}
+
+/// A member of a group.
+#[derive(Clone, Copy, Debug)]
+pub struct Member<'a> {
+    /// Its place in the tree.
+    pub index: LeafIndex,
+    /// Its leaf: keys, credential, capabilities.
+    pub leaf: &'a LeafNode,
+}
+
+impl Group {
+    /// The group's id.
+    #[must_use]
+    pub fn group_id(&self) -> &[u8] {
+        &self.epoch.context.group_id
+    }
+
+    /// The current epoch.
+    #[must_use]
+    pub fn epoch(&self) -> u64 {
+        self.epoch.context.epoch
+    }
+
+    /// The cipher suite.
+    #[must_use]
+    pub fn suite(&self) -> &Suite {
+        &self.suite
+    }
+
+    /// What all members agree on in this epoch.
+    #[must_use]
+    pub fn context(&self) -> &GroupContext {
+        &self.epoch.context
+    }
+
+    /// The extensions of the group.
+    #[must_use]
+    pub fn extensions(&self) -> &Extensions {
+        &self.epoch.context.extensions
+    }
+
+    /// Whether the group can be used.
+    #[must_use]
+    pub fn status(&self) -> &GroupStatus {
+        &self.status
+    }
+
+    /// The place of this client in the tree.
+    #[must_use]
+    pub fn own_leaf(&self) -> LeafIndex {
+        self.epoch.own_leaf()
+    }
+
+    /// The members from left to right. O(N).
+    pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
+        self.epoch.tree.members().map(|(index, leaf)| Member { index, leaf })
+    }
+
+    /// How many members there are.
+    #[must_use]
+    pub fn member_count(&self) -> u32 {
+        self.epoch.tree.member_count()
+    }
+
+    /// The member at a leaf.
+    #[must_use]
+    pub fn member(&self, leaf_index: u32) -> Option<Member<'_>> {
+        let (index, leaf) = self.epoch.tree.member(leaf_index)?;
+        Some(Member { index, leaf })
+    }
+
+    /// The public tree, for joiners who get it beside their Welcome. O(N).
+    #[must_use]
+    pub fn ratchet_tree(&self) -> RatchetTreeNodes {
+        self.epoch.tree.to_nodes()
+    }
+
+    /// Equal for two members exactly if they are in the same epoch of the same group (section 8.7).
+    #[must_use]
+    pub fn epoch_authenticator(&self) -> &Secret {
+        self.epoch.secrets.epoch_authenticator()
+    }
+
+    /// `MLS-Exporter` (section 8.5): a secret of the epoch for use outside MLS.
+    pub fn export(&self, label: &str, context: &[u8], length: usize) -> Result<Secret, Error> {
+        Ok(self.epoch.secrets.export(&self.suite, label, context, length)?)
+    }
+
+    /// The resumption PSK of an epoch (section 8.6), as far as it is kept.
+    #[must_use]
+    pub fn resumption_psk(&self, epoch: u64) -> Option<&Secret> {
+        if epoch == self.epoch() {
+            return Some(self.epoch.secrets.resumption_psk());
+        }
+        self.resumption_psks.get(&epoch)
+    }
+
+    /// The proposals of this epoch that are not committed yet, oldest first.
+    pub fn pending_proposals(
+        &self,
+    ) -> impl Iterator<Item = (ProposalRef, tree::ProposalSender, &Proposal)> {
+        self.proposals.iter()
+    }
+
+    /// The state that a commit starts from.
+    pub(crate) fn base(&self) -> Base<'_> {
+        Base { suite: &self.suite, context: &self.epoch.context, tree: &self.epoch.tree }
+    }
+
+    /// Refuses to use a group that is closed.
+    pub(crate) fn check_active(&self) -> Result<(), Error> {
+        match self.status {
+            GroupStatus::Active => Ok(()),
+            GroupStatus::Removed => Err(Misuse::Removed.into()),
+            GroupStatus::Reinitialized(_) => Err(Misuse::Reinitialized.into()),
+        }
+    }
+
+    /// The signer of the key in the own leaf.
+    pub(crate) fn signer(&self) -> Result<Arc<dyn Signer>, Error> {
+        let key = &self.epoch.own_leaf_node()?.signature_key;
+        let with_group = self.signers.iter().find(|signer| signer.public_key() == key).cloned();
+        with_group.or_else(|| self.client.signer_for(key)).ok_or(Error::Misuse(Misuse::NoSigner))
+    }
+
+    /// The member at a leaf as it was in a past epoch.
+    pub(crate) fn leaf_in_epoch(&self, leaf: LeafIndex, epoch: u64) -> Option<&Arc<LeafNode>> {
+        let later = (epoch..self.epoch()).find_map(|epoch| self.past_leaves.get(&(epoch, leaf)));
+        match later {
+            Some(as_it_was) => as_it_was.as_ref(),
+            None => self.epoch.tree.leaf(leaf),
+        }
+    }
+}

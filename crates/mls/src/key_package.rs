@@ -1,0 +1,146 @@
+//! Making key packages (RFC 9420, section 10) and keeping their private keys.
+
+use crypto::{CipherSuite, HpkeKeyPair, Random};
+use wire::{
+    Extension, ExtensionType, Extensions, KeyPackage, KeyPackageRef, LeafNodeSource, Lifetime,
+    ProtocolVersion,
+};
+
+use crate::client::sign_leaf;
+use crate::rows::{structure, value};
+use crate::{Client, Delta, Effect, Error, RowKey, RowKind, Storage, grease};
+
+/// What a key package offers.
+#[derive(Clone, Debug)]
+pub struct KeyPackageOptions {
+    /// For how long it can be used, from `now` on, in seconds.
+    pub lifetime_seconds: u64,
+    /// Whether it may be used more than once, when no other is left. Its private keys stay after a join.
+    pub last_resort: bool,
+    /// Extensions of the key package.
+    pub extensions: Extensions,
+    /// Extensions of its leaf.
+    pub leaf_extensions: Extensions,
+}
+
+impl Default for KeyPackageOptions {
+    fn default() -> Self {
+        Self {
+            lifetime_seconds: 84 * 24 * 3600,
+            last_resort: false,
+            extensions: Extensions::default(),
+            leaf_extensions: Extensions::default(),
+        }
+    }
+}
+
+/// How far a key package's lifetime starts before it is made, for peers whose clocks are behind.
+const CLOCK_SKEW_SECONDS: u64 = 3600;
+
+/// A key package with its private keys, as it is stored.
+pub(crate) struct KeyPackageBundle {
+    pub(crate) key_package: KeyPackage,
+    pub(crate) init_key_pair: HpkeKeyPair,
+    pub(crate) leaf_key_pair: HpkeKeyPair,
+}
+
+codec::fields!(KeyPackageBundle { key_package, init_key_pair, leaf_key_pair });
+
+impl KeyPackageBundle {
+    pub(crate) fn row(reference: &KeyPackageRef) -> RowKey {
+        RowKey::new(&[], RowKind::KeyPackage, reference.0.as_slice())
+    }
+
+    /// The stored key package with this reference.
+    pub(crate) fn load(
+        storage: &dyn Storage,
+        reference: &KeyPackageRef,
+    ) -> Result<Option<Self>, Error> {
+        let Some(bytes) = storage.read(&Self::row(reference))? else { return Ok(None) };
+        Ok(Some(structure(&bytes, "key package")?))
+    }
+
+    /// Whether it may be used again after a join.
+    pub(crate) fn is_last_resort(&self) -> bool {
+        self.key_package.extensions.find(ExtensionType::LAST_RESORT).is_some()
+    }
+}
+
+impl Client {
+    /// A new key package for groups of a suite. Its private keys are in the delta; they are erased by
+    /// the join that uses it.
+    pub fn key_package(
+        &self,
+        suite: CipherSuite,
+        options: KeyPackageOptions,
+        now: u64,
+        random: &mut dyn Random,
+    ) -> Result<Effect<KeyPackage>, Error> {
+        let bundle = self.key_package_bundle(suite, options, now, random)?;
+        let suite = self.suite(suite)?;
+        let mut delta = Delta::default();
+        let reference = bundle.key_package.reference(&suite)?;
+        delta.put(KeyPackageBundle::row(&reference), value(&bundle));
+        Ok(Effect::new(bundle.key_package, delta))
+    }
+
+    pub(crate) fn key_package_bundle(
+        &self,
+        suite: CipherSuite,
+        options: KeyPackageOptions,
+        now: u64,
+        random: &mut dyn Random,
+    ) -> Result<KeyPackageBundle, Error> {
+        let suite = self.suite(suite)?;
+        let signer = self.current_signer(&suite)?;
+        let init_key_pair = suite.generate_key_pair(random)?;
+        let leaf_key_pair = suite.generate_key_pair(random)?;
+        let lifetime = Lifetime {
+            not_before: now.saturating_sub(CLOCK_SKEW_SECONDS),
+            not_after: now.saturating_add(options.lifetime_seconds),
+        };
+        let source = LeafNodeSource::KeyPackage(lifetime);
+        let (encryption_key, signature_key) =
+            (leaf_key_pair.public_key.clone(), signer.public_key().clone());
+        let mut leaf_node = self.unsigned_leaf(encryption_key, signature_key, source, random)?;
+        options.leaf_extensions.0.into_iter().for_each(|new| leaf_node.extensions.set(new));
+        sign_leaf(&suite, &*signer, &mut leaf_node, (&[], 0))?;
+        let mut extensions = options.extensions;
+        if options.last_resort {
+            let extension_type = ExtensionType::LAST_RESORT;
+            extensions.set(Extension { extension_type, extension_data: Default::default() });
+        }
+        if self.settings().grease {
+            grease::extensions(&mut extensions, random)?;
+        }
+        let mut key_package = KeyPackage {
+            version: ProtocolVersion::MLS10,
+            cipher_suite: suite.id(),
+            init_key: init_key_pair.public_key.clone(),
+            leaf_node,
+            extensions,
+            signature: Default::default(),
+        };
+        let signed = key_package.to_be_signed();
+        let label = KeyPackage::SIGNATURE_LABEL;
+        key_package.signature = suite.sign_with_label(&*signer, label, &signed)?.into();
+        Ok(KeyPackageBundle { key_package, init_key_pair, leaf_key_pair })
+    }
+
+    /// Erases the private keys of a key package that shall not be used any more.
+    #[must_use]
+    pub fn delete_key_package(&self, reference: &KeyPackageRef) -> Effect<()> {
+        let mut delta = Delta::default();
+        delta.delete(KeyPackageBundle::row(reference));
+        Effect::new((), delta)
+    }
+
+    /// The key packages whose private keys are stored.
+    pub fn key_packages(&self, storage: &dyn Storage) -> Result<Vec<KeyPackage>, Error> {
+        let rows = storage.scan(&[], RowKind::KeyPackage, &[])?;
+        let bundles = rows.into_iter().map(|(_, bytes)| {
+            structure(&bytes, "key package").map(|bundle: KeyPackageBundle| bundle.key_package)
+        });
+        bundles.collect()
+    }
+}

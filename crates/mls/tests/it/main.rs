@@ -1,0 +1,5 @@
+//! Tests of the public API, all on the default backend unless they say otherwise.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod life;
