@@ -153,8 +153,8 @@ impl Client {
     /// The member that is this client from an earlier time.
     fn former_self(&self, tree: &RatchetTree) -> Option<LeafIndex> {
         let signers = self.config.signers.iter();
-        let by_key = signers.filter_map(|signer| tree.find_signature_key(signer.public_key()));
-        if let Some(leaf) = by_key.last() {
+        let mut by_key = signers.filter_map(|signer| tree.find_signature_key(signer.public_key()));
+        if let Some(leaf) = by_key.next_back() {
             return Some(leaf);
         }
         let credential = &self.config.credential;
@@ -195,7 +195,6 @@ impl Client {
     }
 
     /// Forgets an external commit that was refused.
-    #[must_use]
     pub fn discard_join(&self, pending: &PendingJoin) -> Effect<()> {
         let mut delta = Delta::default();
         let id = pending.id.0.as_slice();

@@ -128,7 +128,6 @@ impl Client {
     }
 
     /// Erases the private keys of a key package that shall not be used any more.
-    #[must_use]
     pub fn delete_key_package(&self, reference: &KeyPackageRef) -> Effect<()> {
         let mut delta = Delta::default();
         delta.delete(KeyPackageBundle::row(reference));

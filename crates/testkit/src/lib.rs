@@ -3,15 +3,20 @@
 //! Nothing here is for production: [`SeededRandom`] is predictable on purpose.
 //!
 //! * To run a test twice alike: [`SeededRandom`].
+//! * To play a group's life: [`Person`], [`group_of`], [`assert_agreement`].
 //! * To damage an encoding in every simple way: [`mutations`], [`truncations`].
 //! * To read bytes from text: [`hex`]. To read an official vector file: [`official_vectors`].
 
 mod mutations;
 mod official;
+mod person;
 mod random;
 
 pub use mutations::{byte_changes, mutations, truncations};
 pub use official::official_vectors;
+pub use person::{
+    AcceptAll, NOW, NewCommitSent, Person, TestPsks, Traits, assert_agreement, group_of,
+};
 pub use random::SeededRandom;
 
 /// The bytes that hexadecimal digits stand for.

@@ -65,13 +65,13 @@ impl CommitOptions {
 
     /// Adds a client.
     #[must_use]
-    pub fn add(self, key_package: KeyPackage) -> Self {
+    pub fn add_member(self, key_package: KeyPackage) -> Self {
         self.propose(Propose::Add(Box::new(key_package)))
     }
 
     /// Removes a member.
     #[must_use]
-    pub fn remove(self, member: LeafIndex) -> Self {
+    pub fn remove_member(self, member: LeafIndex) -> Self {
         self.propose(Propose::Remove(member))
     }
 
