@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use crate::failure::At;
 use crate::{
     Failure, Report, crypto_basics, deserialization, key_schedule, message_protection, messages,
-    psk_secret, secret_tree, transcript_hashes, tree_math, tree_operations, tree_validation,
-    welcome,
+    passive_client, psk_secret, secret_tree, transcript_hashes, tree_math, tree_operations,
+    tree_validation, welcome,
 };
 
 /// How much to generate.
@@ -93,6 +93,12 @@ kinds! {
     MessageProtection, "message-protection", message_protection::Entry;
     /// Structures that survive decoding and encoding.
     Messages, "messages", messages::Entry;
+    /// A client that follows one commit of each sort.
+    PassiveClientHandlingCommit, "passive-client-handling-commit", passive_client::CommitEntry;
+    /// A client that follows many commits.
+    PassiveClientRandom, "passive-client-random", passive_client::RandomEntry;
+    /// A client that joins.
+    PassiveClientWelcome, "passive-client-welcome", passive_client::WelcomeEntry;
     /// Several pre-shared keys become one secret.
     PskSecret, "psk_secret", psk_secret::Entry;
     /// The keys of every sender's ratchets.

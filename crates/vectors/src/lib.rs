@@ -19,6 +19,7 @@ mod keys;
 mod kind;
 pub mod message_protection;
 pub mod messages;
+pub mod passive_client;
 pub mod psk_secret;
 mod report;
 mod sample_tree;

@@ -37,6 +37,9 @@ kinds! {
     key_schedule: KeySchedule,
     message_protection: MessageProtection,
     messages: Messages,
+    passive_client_handling_commit: PassiveClientHandlingCommit,
+    passive_client_random: PassiveClientRandom,
+    passive_client_welcome: PassiveClientWelcome,
     psk_secret: PskSecret,
     secret_tree: SecretTree,
     transcript_hashes: TranscriptHashes,
@@ -132,6 +135,8 @@ fn is_idle(kind: Kind, place: &str) -> bool {
         Kind::TreeOperations => place == "/proposal_sender",
         // Only its beginning is sampled.
         Kind::SecretTree => place == "/sender_data/ciphertext",
+        // Not every scenario uses the key that it offers.
+        Kind::PassiveClientHandlingCommit => place.starts_with("/external_psks"),
         _ => false,
     }
 }
