@@ -11,6 +11,7 @@ use delivery_api::service::ServiceInfo;
 use delivery_api::{LogId, Position, Problem, PublicKey, request};
 use delivery_service::Server;
 use std::collections::BTreeSet;
+use std::io::Read;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -28,25 +29,44 @@ fn child_server() {
     let draft = directory.join("address.new");
     std::fs::write(&draft, server.local_addr().to_string()).unwrap();
     std::fs::rename(draft, directory.join("address")).unwrap();
-    loop {
-        std::thread::park();
+    // The parent's end of the pipe closes when the parent ends, however it ends.
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+}
+
+/// The process that serves; killed when the test is through with it, also if the test fails.
+struct ChildServer(Child);
+
+impl ChildServer {
+    fn kill(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
     }
 }
 
-fn start(directory: &Path) -> (Child, Client) {
+impl Drop for ChildServer {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn start(directory: &Path) -> (ChildServer, Client) {
     let address = directory.join("address");
     let _ = std::fs::remove_file(&address);
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "crash::child_server", "--ignored"])
         .env(DIRECTORY_VARIABLE, directory)
+        .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
+    let mut child = ChildServer(child);
     let mut client = loop {
         if let Ok(text) = std::fs::read_to_string(&address) {
             let service = PublicKey::new([0; 32]);
             break Client { address: text.parse().unwrap(), service };
         }
+        assert!(child.0.try_wait().unwrap().is_none(), "the server did not start");
         std::thread::sleep(Duration::from_millis(20));
     };
     let info = client.try_ask(&Key::fresh(), request::service_info()).unwrap().unwrap();
@@ -176,11 +196,12 @@ fn what_was_acknowledged_survives_being_killed() {
         let (history, mut claimed) = std::thread::scope(|scope| {
             let committer = scope.spawn(|| commit_until_killed(&client, &invited, &acknowledged));
             let claimer = scope.spawn(|| claim_until_killed(&client, &owner, &acknowledged));
-            while acknowledged.load(Ordering::Relaxed) < kill_after {
+            // Both finish only if something went wrong; joining them says what.
+            let running = || !committer.is_finished() || !claimer.is_finished();
+            while acknowledged.load(Ordering::Relaxed) < kill_after && running() {
                 std::thread::yield_now();
             }
-            child.kill().unwrap();
-            child.wait().unwrap();
+            child.kill();
             (committer.join().unwrap(), claimer.join().unwrap())
         });
 
@@ -193,7 +214,6 @@ fn what_was_acknowledged_survives_being_killed() {
         }
         // The answer of one claim may have been lost with the process, no more.
         assert!(claimed.len() >= 199 && before <= 200, "round {round}: {}", claimed.len());
-        child.kill().unwrap();
-        child.wait().unwrap();
+        child.kill();
     }
 }
