@@ -11,10 +11,11 @@ use crate::rows::{put_secret_tree, sent_key, value};
 use crate::{Delta, Effect, Error, Group, Misuse};
 
 impl Group {
-    /// Encrypts application data to the group. `authenticated_data` is authenticated, not encrypted.
+    /// Encrypts application data to the group. `authenticated_data` is authenticated, not
+    /// encrypted.
     ///
-    /// Refused while proposals are pending, since a Remove among them must take effect first (section
-    /// 12.4). The key is used up; the effect stores that before the message comes out.
+    /// Refused while proposals are pending, since a Remove among them must take effect first
+    /// (section 12.4). The key is used up; the effect stores that before the message comes out.
     pub fn protect(
         &mut self,
         data: &[u8],

@@ -17,8 +17,8 @@ pub struct ClientConfig {
     pub crypto: Crypto,
     /// What the client shows in new leaves.
     pub credential: Credential,
-    /// The client's signature keys: for a new leaf, the first one whose scheme is the suite's; for an
-    /// existing leaf, the one whose public key is in it.
+    /// The client's signature keys: for a new leaf, the first one whose scheme is the suite's; for
+    /// an existing leaf, the one whose public key is in it.
     pub signers: Vec<Arc<dyn Signer>>,
     /// Who may be in groups with this client.
     pub identity: Arc<dyn IdentityPolicy>,

@@ -77,7 +77,8 @@ impl Client {
             confirmed_transcript_hash: Digest::EMPTY,
             extensions: params.extensions,
         };
-        // The creator is the first whom the identity policy sees, and its group must obey every rule.
+        // The creator is the first whom the identity policy sees, and its group must obey every
+        // rule.
         let rules = (self.settings().lifetimes, now);
         let identity = &*self.config.identity;
         verify_ratchet_tree(suite, &context, tree.to_nodes(), rules, identity)?;

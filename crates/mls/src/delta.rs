@@ -2,10 +2,11 @@
 //!
 //! # Output waits for its rows
 //!
-//! Every operation that changes state returns an [`Effect`]: its output together with the [`Delta`] that
-//! makes the change durable. The output comes out by [`Effect::save`], or with the delta by
-//! [`Effect::into_parts`], to put it into the application's own transaction. A ciphertext that leaves
-//! before its rows are stored could, after a crash, be followed by another under the same key and nonce.
+//! Every operation that changes state returns an [`Effect`]: its output together with the [`Delta`]
+//! that makes the change durable. The output comes out by [`Effect::save`], or with the delta by
+//! [`Effect::into_parts`], to put it into the application's own transaction. A ciphertext that
+//! leaves before its rows are stored could, after a crash, be followed by another under the same
+//! key and nonce.
 //!
 //! When a store fails, drop the group and load it again: the store is right, the memory is ahead.
 
@@ -193,7 +194,8 @@ impl Decode for Change {
 
 codec::fields!(Delta { changes });
 
-/// A store of rows. Implementations wrap a database; [`crate::MemoryStorage`] serves examples and tests.
+/// A store of rows. Implementations wrap a database; [`crate::MemoryStorage`] serves examples and
+/// tests.
 pub trait Storage {
     /// The value of a row.
     fn read(&self, key: &RowKey) -> Result<Option<Secret>, StorageError>;

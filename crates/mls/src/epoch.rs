@@ -1,8 +1,8 @@
 //! One epoch of a group as a member holds it, and the only place where the next one is derived
 //! (RFC 9420, section 8).
 //!
-//! Committer, receiver and joiner meet in [`Epoch::start`]: the key schedule from the member secret on,
-//! and the confirmation tag, computed or compared.
+//! Committer, receiver and joiner meet in [`Epoch::start`]: the key schedule from the member secret
+//! on, and the confirmation tag, computed or compared.
 
 use codec::{Encode, Opaque};
 use crypto::{Digest, Suite};
@@ -56,7 +56,8 @@ pub(crate) struct Transition<'a> {
     pub(crate) psk_secret: &'a PskSecret,
     /// The signed commit.
     pub(crate) commit: &'a AuthenticatedContent,
-    /// Context (provisional: with the old transcript hash), tree and private keys of the next epoch.
+    /// Context (provisional: with the old transcript hash), tree and private keys of the next
+    /// epoch.
     pub(crate) state: EpochState,
 }
 
@@ -89,8 +90,8 @@ impl Epoch {
         confirmation: Confirmation<'_>,
     ) -> Result<NextEpoch, Error> {
         let Transition { suite, limits, mut state, .. } = transition;
-        // "Update the confirmed and interim transcript hashes using the new Commit, and generate the new
-        // GroupContext" (section 12.4.2).
+        // "Update the confirmed and interim transcript hashes using the new Commit, and generate
+        // the new GroupContext" (section 12.4.2).
         let confirmed = transition.interim.confirmed(suite, transition.commit)?;
         state.context.confirmed_transcript_hash = confirmed.0;
         let context = state.context.to_bytes();
@@ -106,7 +107,8 @@ impl Epoch {
         Ok(NextEpoch { epoch, joiner_secret, welcome_secret })
     }
 
-    /// The end of the key schedule, which joiners share: from the member secret to a confirmed epoch.
+    /// The end of the key schedule, which joiners share: from the member secret to a confirmed
+    /// epoch.
     pub(crate) fn start(
         suite: &Suite,
         limits: RatchetLimits,

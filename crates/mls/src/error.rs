@@ -94,7 +94,8 @@ wire::violations! {
         GroupExtensionNotSupported = "13.4",
         /// A key package is used for joining whose leaf is not in the tree.
         LeafNotInTree = "12.4.3.1",
-        /// A message carries the leaf of this client as its sender, but this client did not send it.
+        /// A message carries the leaf of this client as its sender, but this client did not send
+        /// it.
         NotSentByThisClient = "6.1",
         /// A commit without the path that its proposals demand.
         PathMissing = "12.4",
@@ -104,7 +105,8 @@ wire::violations! {
         BranchParameters = "11.3",
         /// A branch with a member who is not a member of the old group.
         BranchMembers = "11.3",
-        /// A reinitialized group that does not match the ReInit proposal, or no such proposal was committed.
+        /// A reinitialized group that does not match the ReInit proposal, or no such proposal was
+        /// committed.
         ReInitParameters = "11.2",
         /// A reinitialized group that lacks a member of the old group.
         ReInitMembers = "11.2",
@@ -278,8 +280,8 @@ impl From<treekem::Error> for Error {
             treekem::Error::Violation(violation) => {
                 Self::Violation(BrokenRule::KeyAgreement(violation))
             }
-            // Key agreement is driven by this crate alone: what it calls a misuse by its caller means
-            // that the stored keys do not fit the stored tree.
+            // Key agreement is driven by this crate alone: what it calls a misuse by its caller
+            // means that the stored keys do not fit the stored tree.
             _ => Self::corrupt("private keys do not fit the tree"),
         }
     }

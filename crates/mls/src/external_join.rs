@@ -26,8 +26,8 @@ use crate::{
 pub struct ExternalJoinOptions {
     /// The ratchet tree, if it is not in the GroupInfo.
     pub ratchet_tree: Option<RatchetTreeNodes>,
-    /// Remove the former self of this client: the member with one of its signature keys, or else the
-    /// only one with its credential.
+    /// Remove the former self of this client: the member with one of its signature keys, or else
+    /// the only one with its credential.
     pub resync: bool,
     /// Keys of the application to mix in.
     pub external_psks: Vec<Vec<u8>>,
@@ -37,8 +37,8 @@ pub struct ExternalJoinOptions {
     pub authenticated_data: Vec<u8>,
 }
 
-/// An external commit that was not accepted yet. What the client would know as a member is stored as one
-/// row; several candidates may exist at once.
+/// An external commit that was not accepted yet. What the client would know as a member is stored
+/// as one row; several candidates may exist at once.
 pub struct PendingJoin {
     /// The group.
     pub group_id: Vec<u8>,
@@ -92,8 +92,8 @@ impl Client {
             path: PathChoice::Always,
             leaf: &leaf,
             signer: self.current_signer(&suite)?,
-            // "An external proposal MUST be sent as a PublicMessage object", and so must the commit of
-            // whoever has no keys of the epoch.
+            // "An external proposal MUST be sent as a PublicMessage object", and so must the commit
+            // of whoever has no keys of the epoch.
             wire_format: WireFormat::PUBLIC_MESSAGE,
             authenticated_data: options.authenticated_data.into(),
             interim: confirmed.interim(&suite, &group_info.confirmation_tag)?,
@@ -177,8 +177,8 @@ impl Client {
         joins.collect()
     }
 
-    /// The delivery service has accepted the external commit: its candidate becomes the group, in place
-    /// of whatever was stored of an earlier membership.
+    /// The delivery service has accepted the external commit: its candidate becomes the group, in
+    /// place of whatever was stored of an earlier membership.
     pub fn complete_join(
         &self,
         storage: &dyn Storage,

@@ -1,5 +1,5 @@
-//! Proposals from outside the group (RFC 9420, section 12.1.8): by an external sender that the group names,
-//! and by a client that asks to be added.
+//! Proposals from outside the group (RFC 9420, section 12.1.8): by an external sender that the
+//! group names, and by a client that asks to be added.
 
 use crypto::{Signer, Suite};
 use protection::{public_message, sign};
@@ -12,8 +12,8 @@ use crate::{Client, Error};
 
 /// A proposal of an external sender: the entry at `sender_index` of the group's `external_senders`.
 ///
-/// It may be an Add, Remove, PreSharedKey, ReInit or GroupContextExtensions. The context says for which
-/// group and epoch; the group's GroupInfo has it.
+/// It may be an Add, Remove, PreSharedKey, ReInit or GroupContextExtensions. The context says for
+/// which group and epoch; the group's GroupInfo has it.
 pub fn external_proposal(
     suite: &Suite,
     context: &GroupContext,

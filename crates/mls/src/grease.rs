@@ -1,5 +1,5 @@
-//! GREASE (RFC 9420, section 13.5): random unknown values, so that peers who choke on them are noticed
-//! early. Sent by default; on receipt they are unknown values like any other.
+//! GREASE (RFC 9420, section 13.5): random unknown values, so that peers who choke on them are
+//! noticed early. Sent by default; on receipt they are unknown values like any other.
 
 use crypto::{CipherSuite, CryptoError, Random};
 use wire::{

@@ -14,12 +14,12 @@ use crate::{Client, Error, Misuse};
 
 /// A group.
 ///
-/// * Look: [`Group::members`], [`Group::epoch`], [`Group::context`], [`Group::epoch_authenticator`],
-///   [`Group::export`], [`Group::group_info`].
+/// * Look: [`Group::members`], [`Group::epoch`], [`Group::context`],
+///   [`Group::epoch_authenticator`], [`Group::export`], [`Group::group_info`].
 /// * Speak: [`Group::protect`] application data; [`Group::propose`] and [`Group::commit`] changes.
 /// * Hear: [`Group::process`] what the delivery service delivers.
-/// * Move on: [`Group::advance`] with the own [`crate::PendingCommit`] once it is accepted, or with the
-///   [`crate::StagedCommit`] of someone else.
+/// * Move on: [`Group::advance`] with the own [`crate::PendingCommit`] once it is accepted, or with
+///   the [`crate::StagedCommit`] of someone else.
 ///
 /// Whatever changes the group returns an [`crate::Effect`]; nothing leaves before it is stored.
 pub struct Group {
@@ -29,13 +29,14 @@ pub struct Group {
     pub(crate) epoch: Epoch,
     pub(crate) proposals: Proposals,
     pub(crate) past: PastEpochs,
-    /// Leaves as they were in past epochs, where they have changed since: the last epoch in which the
-    /// place looked so, and what was there.
+    /// Leaves as they were in past epochs, where they have changed since: the last epoch in which
+    /// the place looked so, and what was there.
     pub(crate) past_leaves: BTreeMap<(u64, LeafIndex), Option<Arc<LeafNode>>>,
     /// Hashes of messages that this client sent, by epoch.
     pub(crate) sent: BTreeSet<(u64, Digest)>,
     pub(crate) resumption_psks: BTreeMap<u64, Secret>,
-    /// Signers of own leaves that the client does not have, because they came with a proposal or commit.
+    /// Signers of own leaves that the client does not have, because they came with a proposal or
+    /// commit.
     pub(crate) signers: Vec<Arc<dyn Signer>>,
 }
 

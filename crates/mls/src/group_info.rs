@@ -1,4 +1,5 @@
-//! GroupInfo (RFC 9420, section 12.4.3): describing an epoch to joiners, and verifying such a description.
+//! GroupInfo (RFC 9420, section 12.4.3): describing an epoch to joiners, and verifying such a
+//! description.
 
 use crypto::{Random, Signer, Suite};
 use tree::rules::{VerifiedTree, verify_ratchet_tree};
@@ -15,7 +16,8 @@ use crate::{Client, Error, Group, Misuse, Violation, grease};
 pub struct GroupInfoOptions {
     /// The whole ratchet tree, in an extension. Without it the joiner gets the tree some other way.
     pub ratchet_tree: bool,
-    /// The key for external commits. Whoever sees it can join, as far as members' policies let them.
+    /// The key for external commits. Whoever sees it can join, as far as members' policies let
+    /// them.
     pub external_pub: bool,
 }
 
@@ -100,8 +102,8 @@ pub(crate) fn verify_group_info(
     if group_info.extensions.duplicate().is_some() || context.extensions.duplicate().is_some() {
         return Err(tree::Violation::DuplicateExtension.into());
     }
-    // "A client joining a group MUST verify that it supports every extension in the GroupContext for the
-    // group" (section 13.4).
+    // "A client joining a group MUST verify that it supports every extension in the GroupContext
+    // for the group" (section 13.4).
     if !client.supports_extensions(&context.extensions) {
         return Err(Violation::GroupExtensionNotSupported.into());
     }
@@ -111,8 +113,8 @@ pub(crate) fn verify_group_info(
     };
     let rules = (client.settings().lifetimes, now);
     let tree = verify_ratchet_tree(suite, context, nodes, rules, &*client.config.identity)?;
-    // "The public key is taken from the LeafNode of the ratchet tree with leaf index signer. If the node
-    // is blank or if signature verification fails, return an error."
+    // "The public key is taken from the LeafNode of the ratchet tree with leaf index signer. If the
+    // node is blank or if signature verification fails, return an error."
     let signer = tree.tree().member(group_info.signer).ok_or(Violation::GroupInfoSigner)?;
     let label = GroupInfo::SIGNATURE_LABEL;
     let signed = group_info.to_be_signed();

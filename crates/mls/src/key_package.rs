@@ -15,7 +15,8 @@ use crate::{Client, Delta, Effect, Error, RowKey, RowKind, Storage, grease};
 pub struct KeyPackageOptions {
     /// For how long it can be used, from `now` on, in seconds.
     pub lifetime_seconds: u64,
-    /// Whether it may be used more than once, when no other is left. Its private keys stay after a join.
+    /// Whether it may be used more than once, when no other is left. Its private keys stay after a
+    /// join.
     pub last_resort: bool,
     /// Extensions of the key package.
     pub extensions: Extensions,
@@ -67,8 +68,8 @@ impl KeyPackageBundle {
 }
 
 impl Client {
-    /// A new key package for groups of a suite. Its private keys are in the delta; they are erased by
-    /// the join that uses it.
+    /// A new key package for groups of a suite. Its private keys are in the delta; they are erased
+    /// by the join that uses it.
     pub fn key_package(
         &self,
         suite: CipherSuite,

@@ -1,16 +1,20 @@
-//! Messaging Layer Security (RFC 9420): groups as state machines, without input or output of their own.
+//! Messaging Layer Security (RFC 9420): groups as state machines, without input or output of their
+//! own.
 //!
-//! * To start, make a [`Client`] from a [`ClientConfig`]: credential, signature keys, identity policy.
-//! * To be added by others, publish [`Client::key_package`]; to join with their Welcome, [`Client::join`].
-//! * To create a group, [`Client::create_group`]; to join one from outside, [`Client::join_external`].
+//! * To start, make a [`Client`] from a [`ClientConfig`]: credential, signature keys, identity
+//!   policy.
+//! * To be added by others, publish [`Client::key_package`]; to join with their Welcome,
+//!   [`Client::join`].
+//! * To create a group, [`Client::create_group`]; to join one from outside,
+//!   [`Client::join_external`].
 //! * To change the group, [`Group::commit`]; when the delivery service has accepted the commit,
 //!   [`Group::advance`].
 //! * To send, [`Group::protect`]; to take what arrives, [`Group::process`].
 //! * To come back after a restart, [`Client::load_group`].
 //!
-//! Whatever changes state returns an [`Effect`]: its output comes out only together with the rows that
-//! make the change durable ([`Delta`]), for the [`Storage`] of the application's choice. Time and randomness
-//! are arguments.
+//! Whatever changes state returns an [`Effect`]: its output comes out only together with the rows
+//! that make the change durable ([`Delta`]), for the [`Storage`] of the application's choice. Time
+//! and randomness are arguments.
 
 mod application;
 mod client;

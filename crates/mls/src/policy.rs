@@ -1,4 +1,5 @@
-//! What an application decides about its groups: settings with sensible defaults, and its pre-shared keys.
+//! What an application decides about its groups: settings with sensible defaults, and its
+//! pre-shared keys.
 
 use crypto::Secret;
 use protection::{PAST_EPOCHS_MAX, PaddingPolicy, RatchetLimits};
@@ -57,8 +58,8 @@ pub struct Settings {
     pub lifetimes: LifetimeRules,
     /// Who may join by an external commit.
     pub external_commits: ExternalCommitPolicy,
-    /// How many proposals of an epoch are remembered. One more is refused: a member, or anyone who may
-    /// propose from outside, could otherwise fill the memory of all.
+    /// How many proposals of an epoch are remembered. One more is refused: a member, or anyone who
+    /// may propose from outside, could otherwise fill the memory of all.
     pub proposals_max: usize,
     /// How many own messages of an epoch are remembered so that an echo is recognised.
     pub sent_messages_max: usize,
@@ -97,8 +98,8 @@ pub trait PskStore: Send + Sync {
     /// The external key with this id.
     fn external(&self, psk_id: &[u8]) -> Option<Secret>;
 
-    /// The resumption PSK of an epoch of *another* group. Keys of the group itself are found without
-    /// this; joining finds those of stored groups.
+    /// The resumption PSK of an epoch of *another* group. Keys of the group itself are found
+    /// without this; joining finds those of stored groups.
     fn resumption(&self, group_id: &[u8], epoch: u64) -> Option<Secret> {
         let _ = (group_id, epoch);
         None

@@ -1,5 +1,5 @@
-//! Proposals (RFC 9420, section 12.1): making, sending, receiving, and choosing which of the received ones
-//! a commit covers.
+//! Proposals (RFC 9420, section 12.1): making, sending, receiving, and choosing which of the
+//! received ones a commit covers.
 
 use std::sync::Arc;
 
@@ -213,10 +213,11 @@ impl Group {
         Effect::new((), delta)
     }
 
-    /// The own proposals of a commit together with as many of the received ones as make a valid list.
+    /// The own proposals of a commit together with as many of the received ones as make a valid
+    /// list.
     ///
-    /// "The sender of a Commit SHOULD include all proposals that it has received during the current epoch
-    /// that are valid ..., as long as this results in a valid proposal list" (section 12.4).
+    /// "The sender of a Commit SHOULD include all proposals that it has received during the current
+    /// epoch that are valid ..., as long as this results in a valid proposal list" (section 12.4).
     pub(crate) fn with_received(
         &self,
         own: Vec<ListedProposal>,
@@ -248,8 +249,9 @@ impl Group {
         })
     }
 
-    /// The received proposals that a commit may cover: of several for one leaf "they SHOULD prefer any
-    /// Remove received, or the most recent Update" (section 12.2); of a ReInit and others, the others.
+    /// The received proposals that a commit may cover: of several for one leaf "they SHOULD prefer
+    /// any Remove received, or the most recent Update" (section 12.2); of a ReInit and others, the
+    /// others.
     fn preferred(&self, own: &[ListedProposal]) -> Vec<ListedProposal> {
         let received = self.proposals.listed();
         let own_leaf = self.own_leaf();

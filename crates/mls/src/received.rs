@@ -13,7 +13,8 @@ pub enum Received {
     Application(ApplicationMessage),
     /// A proposal, now pending.
     Proposal(ReceivedProposal),
-    /// A commit that obeys every rule: look at it, then [`crate::Group::advance`] with it, or drop it.
+    /// A commit that obeys every rule: look at it, then [`crate::Group::advance`] with it, or drop
+    /// it.
     Commit(Box<StagedCommit>),
     /// The echo of an own commit: the delivery service has accepted it if it comes from its log.
     OwnCommit(CommitId),
@@ -22,8 +23,8 @@ pub enum Received {
         /// The epoch it was sent in.
         epoch: u64,
     },
-    /// A message of an epoch that is over and not kept, or not reached yet. Nothing was looked at. Not
-    /// an error: messages cross on the way.
+    /// A message of an epoch that is over and not kept, or not reached yet. Nothing was looked at.
+    /// Not an error: messages cross on the way.
     OtherEpoch {
         /// The epoch it claims.
         epoch: u64,

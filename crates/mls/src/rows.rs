@@ -1,6 +1,8 @@
-//! A group's rows: what it takes to store an epoch, to move from one to the next, and to load it again.
+//! A group's rows: what it takes to store an epoch, to move from one to the next, and to load it
+//! again.
 //!
-//! The value of every row starts with a format number; a format that was ever released stays readable.
+//! The value of every row starts with a format number; a format that was ever released stays
+//! readable.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -164,7 +166,8 @@ pub(crate) fn put_first_epoch(epoch: &mut Epoch, delta: &mut Delta) {
     put_secret_tree(epoch, delta);
 }
 
-/// The rows that turn a stored epoch into the next one: those of nodes that changed, the new secrets.
+/// The rows that turn a stored epoch into the next one: those of nodes that changed, the new
+/// secrets.
 pub(crate) fn put_next_epoch(old: &Epoch, next: &mut Epoch, delta: &mut Delta) {
     let group_id = next.context.group_id.clone();
     for node in next.tree.changed_since(&old.tree) {

@@ -1,5 +1,5 @@
-//! Groups that succeed another: what a ReInit (RFC 9420, section 11.2) and a branch (section 11.3) have in
-//! common, and what whoever joins them checks.
+//! Groups that succeed another: what a ReInit (RFC 9420, section 11.2) and a branch (section 11.3)
+//! have in common, and what whoever joins them checks.
 
 use std::sync::Arc;
 
@@ -58,8 +58,8 @@ pub(crate) fn stored_resumption_psk(
     }
 }
 
-/// The last step of joining (section 12.4.3.1): a group that was linked to an old one by its Welcome
-/// must be what the link says.
+/// The last step of joining (section 12.4.3.1): a group that was linked to an old one by its
+/// Welcome must be what the link says.
 pub(crate) fn check_successor(
     client: &Client,
     storage: &dyn Storage,
@@ -109,8 +109,9 @@ pub(crate) fn check_successor(
 }
 
 impl Client {
-    /// Creates the group that a committed ReInit announced (section 11.2, step 3). Any member of the
-    /// old group may do it; the key packages are those of all the others, for the new cipher suite.
+    /// Creates the group that a committed ReInit announced (section 11.2, step 3). Any member of
+    /// the old group may do it; the key packages are those of all the others, for the new cipher
+    /// suite.
     pub fn reinitialize(
         &self,
         old: &Group,
@@ -135,8 +136,8 @@ impl Client {
         Ok(Effect::new(made.0, made.1))
     }
 
-    /// Creates a group with some members of an existing one (section 11.3), linked to it so that its
-    /// members know that the others are members of the old group.
+    /// Creates a group with some members of an existing one (section 11.3), linked to it so that
+    /// its members know that the others are members of the old group.
     pub fn branch(
         &self,
         old: &Group,
@@ -158,8 +159,8 @@ impl Client {
         Ok(Effect::new(made.0, made.1))
     }
 
-    /// A new group and its first commit, which adds everyone and brings in the link to the old group.
-    /// Nobody else is in the group, so the commit is accepted as it is made.
+    /// A new group and its first commit, which adds everyone and brings in the link to the old
+    /// group. Nobody else is in the group, so the commit is accepted as it is made.
     fn found_successor(
         &self,
         (old, usage): (&Group, ResumptionPskUsage),

@@ -98,8 +98,8 @@ impl Client {
         let MlsMessageBody::Welcome(welcome) = &welcome.0 else {
             return Err(Misuse::WrongMessageKind.into());
         };
-        // "Identify an entry in the secrets array where the new_member value corresponds to one of this
-        // client's KeyPackages".
+        // "Identify an entry in the secrets array where the new_member value corresponds to one of
+        // this client's KeyPackages".
         let (bundle, entry) =
             find_key_package(storage, welcome)?.ok_or(Violation::WelcomeNotForThisClient)?;
         if bundle.key_package.cipher_suite != welcome.cipher_suite {
@@ -124,8 +124,8 @@ impl Client {
         let path_secret = group_secrets.path_secret.map(|secret| (signer, secret));
         let leaf_key_pair = bundle.leaf_key_pair.duplicate();
         let private = PrivatePath::join(&suite, &tree, my_leaf, leaf_key_pair, path_secret)?;
-        // "Use the joiner_secret from the GroupSecrets object to generate the epoch secret and other
-        // derived secrets", "Verify the confirmation tag in the GroupInfo".
+        // "Use the joiner_secret from the GroupSecrets object to generate the epoch secret and
+        // other derived secrets", "Verify the confirmation tag in the GroupInfo".
         let joiner_secret = JoinerSecret::from(group_secrets.joiner_secret);
         let member_secret = joiner_secret.member_secret(&suite, &psk_secret)?;
         let state = EpochState { context: group_info.group_context.clone(), tree, private };
@@ -184,8 +184,8 @@ impl Client {
             )
             .map_err(|_| Violation::GroupSecretsUndecryptable)?;
         let group_secrets = GroupSecrets::from_bytes(group_secrets.expose())?;
-        // "if a PreSharedKeyID has type resumption with usage reinit or branch, verify that it is the only
-        // such PSK".
+        // "if a PreSharedKeyID has type resumption with usage reinit or branch, verify that it is
+        // the only such PSK".
         if group_secrets.psks.iter().filter(|id| is_successor(id)).count() > 1 {
             return Err(Violation::SeveralSuccessorPsks.into());
         }

@@ -1,4 +1,5 @@
-//! Moving on to the next epoch: one swap, and the erasure of what the old one knew (RFC 9420, section 9.2).
+//! Moving on to the next epoch: one swap, and the erasure of what the old one knew (RFC 9420,
+//! section 9.2).
 
 use protection::PastEpoch;
 use tree::{LeafIndex, RatchetTree};
@@ -15,9 +16,9 @@ impl Group {
     /// Moves to the next epoch: with the own [`crate::PendingCommit`] once the delivery service has
     /// accepted it, or with the [`crate::StagedCommit`] of someone else.
     ///
-    /// The old epoch's secrets are erased but for what the settings keep for late messages; so are all
-    /// pending proposals and all other candidates. If the commit removes this client, all rows of the
-    /// group go.
+    /// The old epoch's secrets are erased but for what the settings keep for late messages; so are
+    /// all pending proposals and all other candidates. If the commit removes this client, all rows
+    /// of the group go.
     pub fn advance(&mut self, next: impl Into<StagedEpoch>) -> Result<Effect<EpochChange>, Error> {
         let StagedEpoch { base, epoch, delta: mut rows, change, signer } = next.into();
         if base != BaseEpoch::of(&self.epoch) {
@@ -62,8 +63,8 @@ impl Group {
         }
     }
 
-    /// Remembers leaves that change, so that a late message is attributed to whoever had the leaf when
-    /// it was sent, and to nobody if it was blank.
+    /// Remembers leaves that change, so that a late message is attributed to whoever had the leaf
+    /// when it was sent, and to nobody if it was blank.
     fn keep_changed_leaves(&mut self, next: &RatchetTree, delta: &mut Delta) {
         if self.client.settings().past_epochs_max == 0 {
             return;
@@ -81,8 +82,8 @@ impl Group {
         }
     }
 
-    /// Keeps the message keys of the epoch that ended as long as the settings say, and forgets what only
-    /// served epochs that are kept no longer.
+    /// Keeps the message keys of the epoch that ended as long as the settings say, and forgets what
+    /// only served epochs that are kept no longer.
     fn keep_past_epoch(&mut self, old: Epoch, delta: &mut Delta) {
         let (group_id, epoch) = (old.context.group_id.clone(), old.context.epoch);
         if self.client.settings().past_epochs_max == 0 {

@@ -1,5 +1,5 @@
-//! Creating a commit (RFC 9420, section 12.4.1). [`make_commit`] reads like the section; members, joiners
-//! by external commit and founders of a successor group all come through it.
+//! Creating a commit (RFC 9420, section 12.4.1). [`make_commit`] reads like the section; members,
+//! joiners by external commit and founders of a successor group all come through it.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -141,8 +141,8 @@ pub(crate) fn make_commit(
     random: &mut dyn Random,
 ) -> Result<MadeCommit, Error> {
     let CommitDraft { base, committer, proposals, .. } = draft;
-    // "Verify that the list of proposals to be committed is valid", "Create the new ratchet tree and
-    // GroupContext by applying the list of proposals".
+    // "Verify that the list of proposals to be committed is valid", "Create the new ratchet tree
+    // and GroupContext by applying the list of proposals".
     let mut applied = tree::apply(*base, *committer, proposals, &draft.checks)?;
     let sender = applied.sender_leaf(*committer)?;
     // "Decide whether to populate the path field".
@@ -156,8 +156,8 @@ pub(crate) fn make_commit(
     let psks: Result<Vec<_>, Error> =
         applied.psks.iter().map(|id| Ok((id.clone(), (draft.find_psk)(id)?))).collect();
     let psk_secret = psk_secret(base.suite, &psks?)?;
-    // "Construct a FramedContent object containing the Commit object. Sign the FramedContent using the
-    // old GroupContext as context."
+    // "Construct a FramedContent object containing the Commit object. Sign the FramedContent using
+    // the old GroupContext as context."
     let MadePath { next, context, path, path_secrets, private, commit_secret } = made;
     let mut content = sign_commit(draft, sender, path)?;
     let old = Epoch0 {
@@ -168,8 +168,8 @@ pub(crate) fn make_commit(
     };
     let external = matches!(committer, Committer::NewMember);
     let change = EpochChange::new(&old, &applied, &next.tree, (sender, external));
-    // "... to compute the new joiner_secret, welcome_secret, epoch_secret, and derived secrets", "Use the
-    // confirmation_key for the new epoch to compute the confirmation_tag value".
+    // "... to compute the new joiner_secret, welcome_secret, epoch_secret, and derived secrets",
+    // "Use the confirmation_key for the new epoch to compute the confirmation_tag value".
     let transition = Transition {
         suite: base.suite,
         limits: draft.client.settings().ratchet_limits,
@@ -204,7 +204,8 @@ fn make_path(
     let (mut leaf_node, signer) = path_leaf(draft, encryption_key, source, random)?;
     sign_leaf(suite, &*signer, &mut leaf_node, (&base.context.group_id, sender.as_u32()))?;
     let next = merged.set_leaf(*base, &applied.extensions, leaf_node.clone(), &draft.checks)?;
-    // "Construct a provisional GroupContext", "Encrypt the path secrets resulting from the tree update".
+    // "Construct a provisional GroupContext", "Encrypt the path secrets resulting from the tree
+    // update".
     let context = provisional_context(base.context, &applied.extensions, &next);
     let added: BTreeSet<LeafIndex> = applied.added.iter().map(|added| added.index).collect();
     let group_context = context.to_bytes();
@@ -314,11 +315,12 @@ fn sign_commit(
 }
 
 impl Group {
-    /// Makes a commit. The group stays in its epoch until [`Group::advance`] is called with the pending
-    /// commit; several may exist at once.
+    /// Makes a commit. The group stays in its epoch until [`Group::advance`] is called with the
+    /// pending commit; several may exist at once.
     ///
     /// Received proposals are covered by reference as far as they make a valid list: a Remove is
-    /// preferred to an Update of the same leaf, a later Update to an earlier one, anything to a ReInit.
+    /// preferred to an Update of the same leaf, a later Update to an earlier one, anything to a
+    /// ReInit.
     ///
     /// The effect stores the candidate, and for encrypted handshakes the generation that was used.
     pub fn commit(

@@ -1,7 +1,8 @@
 //! Processing what arrives, and above all a commit (RFC 9420, section 12.4.2).
 //!
-//! [`Group::process`] unprotects and verifies; [`Group::stage_commit`] goes through the section's steps in
-//! their order and computes the next epoch completely. The group itself changes only when it advances.
+//! [`Group::process`] unprotects and verifies; [`Group::stage_commit`] goes through the section's
+//! steps in their order and computes the next epoch completely. The group itself changes only when
+//! it advances.
 
 use std::sync::Arc;
 
@@ -25,10 +26,11 @@ use crate::{
 impl Group {
     /// Takes a message that the delivery service delivered, of any epoch.
     ///
-    /// * Application data and proposals come out when the effect is saved; the key that opened them is
-    ///   erased then.
-    /// * A commit comes out as a [`StagedCommit`] and changes nothing, not even its key is erased: a
-    ///   client that crashes before it advances can process it again. [`Group::advance`] erases all.
+    /// * Application data and proposals come out when the effect is saved; the key that opened them
+    ///   is erased then.
+    /// * A commit comes out as a [`StagedCommit`] and changes nothing, not even its key is erased:
+    ///   a client that crashes before it advances can process it again. [`Group::advance`] erases
+    ///   all.
     /// * What this client sent itself is recognised by content, encrypted or not.
     ///
     /// An error changes nothing.
@@ -50,8 +52,8 @@ impl Group {
             return Ok(Effect::new(echo, Delta::default()));
         }
         match &message.0 {
-            // "Verify that the epoch field of the enclosing FramedContent is equal to the epoch field of
-            // the current GroupContext object."
+            // "Verify that the epoch field of the enclosing FramedContent is equal to the epoch
+            // field of the current GroupContext object."
             MlsMessageBody::PublicMessage(message) if epoch == self.epoch() => {
                 self.process_public((**message).clone(), now)
             }
@@ -195,8 +197,8 @@ impl Group {
         let committer = self.committer(commit.content.sender)?;
         let proposals = self.listed_proposals(body, committer)?;
         self.check_external_commit(committer, &proposals)?;
-        // "Verify that the proposals vector is valid", "Create the new ratchet tree and GroupContext by
-        // applying the list of proposals".
+        // "Verify that the proposals vector is valid", "Create the new ratchet tree and
+        // GroupContext by applying the list of proposals".
         let checks = self.client.checks(now, false);
         let mut applied = tree::apply(self.base(), committer, &proposals, &checks)?;
         // "Verify that the path value is populated if" the proposals demand it.
@@ -218,13 +220,13 @@ impl Group {
         // "Decrypt the path secrets", "Define commit_secret".
         let context = provisional_context(&self.epoch.context, &applied.extensions, &next);
         let (private, commit_secret) = self.open_path(body, &applied, &next, (sender, &context))?;
-        // "Verify that all PreSharedKey proposals in the proposals vector are available", "Derive the
-        // psk_secret".
+        // "Verify that all PreSharedKey proposals in the proposals vector are available", "Derive
+        // the psk_secret".
         let psks: Result<Vec<(PreSharedKeyId, Secret)>, Error> =
             applied.psks.iter().map(|id| Ok((id.clone(), self.find_psk(id)?))).collect();
         let psk_secret = psk_secret(&self.suite, &psks?)?;
-        // "Update the confirmed and interim transcript hashes", "compute the new joiner_secret, ...",
-        // "compute the confirmation tag for this message ... and verify".
+        // "Update the confirmed and interim transcript hashes", "compute the new joiner_secret,
+        // ...", "compute the confirmation tag for this message ... and verify".
         let external_init = self.external_init(&applied)?;
         let transition = Transition {
             suite: &self.suite,
@@ -261,8 +263,8 @@ impl Group {
         }
     }
 
-    /// The proposals of a commit, in order: those by value are the committer's, those by reference must
-    /// have been received in this epoch.
+    /// The proposals of a commit, in order: those by value are the committer's, those by reference
+    /// must have been received in this epoch.
     fn listed_proposals(
         &self,
         commit: &Commit,
@@ -270,8 +272,8 @@ impl Group {
     ) -> Result<Vec<ListedProposal>, Error> {
         let sender = match committer {
             Committer::Member(leaf) => ProposalSender::Member(leaf),
-            // Section 12.4.3.2 decides what a joiner may propose, not section 12.1.8. Its own list is
-            // checked as such; by themselves its proposals are as good as a member's.
+            // Section 12.4.3.2 decides what a joiner may propose, not section 12.1.8. Its own list
+            // is checked as such; by themselves its proposals are as good as a member's.
             Committer::NewMember => ProposalSender::Member(self.own_leaf()),
         };
         let listed = commit.proposals.iter().map(|proposal| match proposal {

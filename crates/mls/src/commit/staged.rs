@@ -1,5 +1,5 @@
-//! Epochs that may come: the own candidate and the one of a received commit, each a value that is dropped
-//! without a trace or advanced to.
+//! Epochs that may come: the own candidate and the one of a received commit, each a value that is
+//! dropped without a trace or advanced to.
 
 use std::sync::Arc;
 
@@ -205,8 +205,8 @@ impl StoredCandidate {
 }
 
 impl Group {
-    /// The own commits that are stored and still start from the current epoch: after a restart, to ask
-    /// the delivery service what became of them. O(N) for each.
+    /// The own commits that are stored and still start from the current epoch: after a restart, to
+    /// ask the delivery service what became of them. O(N) for each.
     pub fn pending_commits(&self, storage: &dyn Storage) -> Result<Vec<PendingCommit>, Error> {
         let current = BaseEpoch::of(&self.epoch);
         let mut pending = Vec::new();
@@ -221,7 +221,8 @@ impl Group {
         Ok(pending)
     }
 
-    /// Forgets an own commit that was refused. Dropping it does the same for the time until a restart.
+    /// Forgets an own commit that was refused. Dropping it does the same for the time until a
+    /// restart.
     pub fn discard(&mut self, pending: PendingCommit) -> Effect<()> {
         let mut delta = Delta::default();
         delta.delete(PendingCommit::row(self.group_id(), pending.id));

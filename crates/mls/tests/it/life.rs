@@ -1,4 +1,5 @@
-//! The life of a group, from creation to removal, with every member's view compared after each epoch.
+//! The life of a group, from creation to removal, with every member's view compared after each
+//! epoch.
 
 use crypto_aws_lc::SystemRandom;
 use mls::{
