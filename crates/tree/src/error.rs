@@ -1,4 +1,5 @@
-//! What can be wrong with a tree, a leaf, a key package or a list of proposals, and whose fault it is.
+//! What can be wrong with a tree, a leaf, a key package or a list of proposals, and whose fault it
+//! is.
 
 use std::fmt;
 
@@ -75,7 +76,8 @@ impl Violation {
 wire::violations! {
     /// Every way a peer can break the rules of leaves, key packages, proposal lists and trees.
     pub enum Violation {
-        /// The committer proposes an Add whose client is already a member and not removed by the same commit.
+        /// The committer proposes an Add whose client is already a member and not removed by the
+        /// same commit.
         AddOfMember = "12.2",
         /// A commit adds the same client twice.
         AddTwice = "12.2",
@@ -95,7 +97,8 @@ wire::violations! {
         DuplicatePsk = "12.2",
         /// Two members have the same signature key.
         DuplicateSignatureKey = "7.3",
-        /// A parent node lists an unmerged leaf twice, or its unmerged leaves are not in ascending order.
+        /// A parent node lists an unmerged leaf twice, or its unmerged leaves are not in ascending
+        /// order.
         UnsortedUnmergedLeaves = "7.1",
         /// A ratchet tree holds no node.
         EmptyRatchetTree = "12.4.3.3",

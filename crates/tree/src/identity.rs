@@ -1,7 +1,9 @@
-//! The identity policy: the application's say about every leaf that enters a group (RFC 9420, section 5.3).
+//! The identity policy: the application's say about every leaf that enters a group (RFC 9420,
+//! section 5.3).
 //!
 //! MLS authenticates keys; only the application knows whose they are. There is no default: whoever
-//! creates, joins or follows a group passes a policy, and it sees *every* new leaf with its predecessor.
+//! creates, joins or follows a group passes a policy, and it sees *every* new leaf with its
+//! predecessor.
 
 use std::fmt;
 
@@ -64,9 +66,9 @@ pub trait IdentityPolicy: Send + Sync {
     /// Accepts or refuses an entry of the `external_senders` extension (section 12.1.8.1).
     fn validate_external_sender(&self, sender: &ExternalSender, now: u64) -> Result<(), Refusal>;
 
-    /// What identifies a client beyond its signature key, if anything (section 12.2: two leaves that
-    /// "represent the same client according to the application"). With `None`, the default, the
-    /// signature key alone identifies it. With `Some`, an Add compares with every member: O(N).
+    /// What identifies a client beyond its signature key, if anything (section 12.2: two leaves
+    /// that "represent the same client according to the application"). With `None`, the default,
+    /// the signature key alone identifies it. With `Some`, an Add compares with every member: O(N).
     fn client_id(&self, leaf: &LeafNode) -> Option<Vec<u8>> {
         let _ = leaf;
         None

@@ -1,7 +1,7 @@
 //! Which node holds a key: the index behind "unique among the members" (RFC 9420, section 7.3).
 //!
-//! A hash table of node numbers over a persistent vector, so that a staged tree copies only the buckets
-//! it changes. The keys themselves stay in the tree; a lookup compares them in full.
+//! A hash table of node numbers over a persistent vector, so that a staged tree copies only the
+//! buckets it changes. The keys themselves stay in the tree; a lookup compares them in full.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::sync::Arc;

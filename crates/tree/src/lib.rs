@@ -1,10 +1,11 @@
 //! Group operations without secrets (RFC 9420, sections 4, 7, 10.1 and 12).
 //!
 //! * [`LeafIndex`], [`NodeIndex`], [`TreeSize`]: arithmetic on checked indices.
-//! * [`RatchetTree`]: the tree as a value; cloning is O(1), and a changed copy costs what it changes.
+//! * [`RatchetTree`]: the tree as a value; cloning is O(1), and a changed copy costs what it
+//!   changes.
 //! * [`rules`]: validation of leaves, key packages, trees and members.
-//! * [`apply`] and [`AppliedProposals`]: the proposals of a commit and its path, from the epoch before
-//!   ([`Base`]) to the tree of the next ([`NextTree`]).
+//! * [`apply`] and [`AppliedProposals`]: the proposals of a commit and its path, from the epoch
+//!   before ([`Base`]) to the tree of the next ([`NextTree`]).
 //! * [`IdentityPolicy`]: the application's say about every new leaf.
 //!
 //! Committer, receiver, joiner and follower share all of it; no secret passes through here.

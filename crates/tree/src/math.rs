@@ -1,8 +1,8 @@
 //! Tree arithmetic over the array representation (RFC 9420, section 4.1 and appendix C).
 //!
-//! [`LeafIndex`] and [`NodeIndex`] exist only once they were checked against a [`TreeSize`]; no number
-//! from a message is used as an index before that. Everything here is constant time per step and
-//! allocates nothing.
+//! [`LeafIndex`] and [`NodeIndex`] exist only once they were checked against a [`TreeSize`]; no
+//! number from a message is used as an index before that. Everything here is constant time per step
+//! and allocates nothing.
 
 /// Number of leaves of a tree: a power of two, at most 2^31.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -1,4 +1,5 @@
-//! Parent hashes (RFC 9420, section 7.9): setting them along a new path, and verifying a whole tree.
+//! Parent hashes (RFC 9420, section 7.9): setting them along a new path, and verifying a whole
+//! tree.
 
 use codec::{Encode, Writer};
 use crypto::{CryptoError, Digest, HpkePublicKey, Suite};
@@ -23,8 +24,8 @@ fn parent_hash(
 }
 
 impl RatchetTree {
-    /// Merges the public keys of an UpdatePath (section 7.5): blanks the sender's direct path, sets the
-    /// keys along its filtered direct path, and computes parent hashes from the root down.
+    /// Merges the public keys of an UpdatePath (section 7.5): blanks the sender's direct path, sets
+    /// the keys along its filtered direct path, and computes parent hashes from the root down.
     ///
     /// Returns the parent hash that the sender's new leaf must carry. The leaf itself is set by the
     /// caller, with [`Self::set_leaf`].
@@ -43,7 +44,8 @@ impl RatchetTree {
         self.set_path_keys(&path);
         let mut above = Digest::EMPTY;
         for ((node, copath), (_, key)) in filtered.iter().zip(&path).rev() {
-            // No leaf is unmerged at a node that was just set, so the original sibling is the sibling.
+            // No leaf is unmerged at a node that was just set, so the original sibling is the
+            // sibling.
             let sibling_hash = self.subtree_hash(suite, *copath)?;
             self.set_parent_hash(*node, above);
             above = parent_hash(suite, key, &above, &sibling_hash)?;
@@ -68,14 +70,14 @@ impl RatchetTree {
                     parent_hash(suite, &parent.encryption_key, &parent.parent_hash, &sibling_hash)?;
                 valid += usize::from(self.parent_hash_of(descendant) == Some(expected));
             }
-            // "verifying that there is exactly one descendant of each non-blank parent node for which
-            // the parent node is parent-hash valid" (section 7.9.2).
+            // "verifying that there is exactly one descendant of each non-blank parent node for
+            // which the parent node is parent-hash valid" (section 7.9.2).
             if valid == 1 { Ok(()) } else { Err(Violation::InvalidParentHash.at_node(node)) }
         })
     }
 
-    /// The one node D in the resolution of `child` such that the rest of the resolution is exactly the
-    /// unmerged leaves below `child`; `None` if there is no such node.
+    /// The one node D in the resolution of `child` such that the rest of the resolution is exactly
+    /// the unmerged leaves below `child`; `None` if there is no such node.
     fn set_together(&self, child: NodeIndex, unmerged_leaves: &[u32]) -> Option<NodeIndex> {
         let below = leaves_below(unmerged_leaves, child);
         let resolution = self.resolution(child);

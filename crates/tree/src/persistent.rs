@@ -1,7 +1,7 @@
 //! A vector whose copies share structure: the ground on which a staged epoch costs what it changes.
 //!
-//! Cloning is O(1); reading is O(log n); writing copies only the chunk and the few branches above it
-//! that another copy still uses; [`PersistentVec::changed_since`] visits only what differs.
+//! Cloning is O(1); reading is O(log n); writing copies only the chunk and the few branches above
+//! it that another copy still uses; [`PersistentVec::changed_since`] visits only what differs.
 
 use std::sync::Arc;
 
@@ -144,8 +144,8 @@ impl<T: Clone> PersistentVec<T> {
         })
     }
 
-    /// The indices below both lengths whose elements may differ from those of `base`: those in chunks
-    /// that the two do not share. Costs O(what differs).
+    /// The indices below both lengths whose elements may differ from those of `base`: those in
+    /// chunks that the two do not share. Costs O(what differs).
     pub(crate) fn changed_since(&self, base: &Self) -> Vec<usize> {
         let (mut new, mut new_height) = (&self.root, self.height);
         let (mut old, mut old_height) = (&base.root, base.height);

@@ -5,7 +5,8 @@ use wire::{PreSharedKeyId, Proposal, PskKind, ResumptionPskUsage};
 use crate::rules::{LeafPlace, VerifiedKeyPackage, verify_key_package, verify_leaf_node};
 use crate::{Base, Checks, Error, ListedProposal, ProposalSender, PskPurpose, Violation};
 
-/// Proof that a proposal is valid by itself in an epoch; later looks at it verify no signature again.
+/// Proof that a proposal is valid by itself in an epoch; later looks at it verify no signature
+/// again.
 #[derive(Clone, Copy, Debug)]
 pub struct VerifiedProposal {
     key_package: Option<VerifiedKeyPackage>,
@@ -40,8 +41,8 @@ pub fn verify(
             let now = verify_leaf_node(base.suite, leaf, place, checks.lifetimes(), before)?;
             verified.leaf_node = Some(now.signature());
         }
-        // "A Remove proposal is invalid if the removed field does not identify a non-blank leaf node"
-        // (section 12.1.3).
+        // "A Remove proposal is invalid if the removed field does not identify a non-blank leaf
+        // node" (section 12.1.3).
         Proposal::Remove(removed) => {
             base.tree.member(*removed).ok_or(Violation::RemoveOfBlank)?;
         }

@@ -1,8 +1,8 @@
 //! Validating and applying the proposals of a commit (RFC 9420, sections 12.2 and 12.3).
 //!
-//! Committer, receiver and follower share this file. [`apply`] works on a copy of the tree that shares
-//! its structure with the old one; an error leaves no trace. The result says who came, left and changed,
-//! and is finished by [`AppliedProposals::without_path`] or by `update_path`.
+//! Committer, receiver and follower share this file. [`apply`] works on a copy of the tree that
+//! shares its structure with the old one; an error leaves no trace. The result says who came, left
+//! and changed, and is finished by [`AppliedProposals::without_path`] or by `update_path`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -355,9 +355,9 @@ impl AppliedProposals {
         if clients.insert(client_id) { Ok(()) } else { Err(Violation::AddTwice) }
     }
 
-    /// "a Proposal with a non-default proposal type that is not supported by some members of the group
-    /// that will process the Commit (i.e., members being added or removed ... do not need to support
-    /// the proposal type)" (section 12.2).
+    /// "a Proposal with a non-default proposal type that is not supported by some members of the
+    /// group that will process the Commit (i.e., members being added or removed ... do not need to
+    /// support the proposal type)" (section 12.2).
     fn check_proposal_types(&self, proposals: &[ListedProposal]) -> Result<(), Violation> {
         let types = proposals.iter().map(|listed| listed.proposal.proposal_type());
         for proposal_type in types.filter(|proposal_type| !proposal_type.is_default()) {

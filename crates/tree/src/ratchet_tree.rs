@@ -1,13 +1,15 @@
-//! The ratchet tree (RFC 9420, sections 4, 7.7 and 12.1): nodes, resolution, and the ways it evolves.
+//! The ratchet tree (RFC 9420, sections 4, 7.7 and 12.1): nodes, resolution, and the ways it
+//! evolves.
 //!
 //! Invariants:
-//! * the tree is full: nodes 0 to `2 * leaves - 2`, blank or not; the right half holds a leaf unless
-//!   there is only one leaf;
+//! * the tree is full: nodes 0 to `2 * leaves - 2`, blank or not; the right half holds a leaf
+//!   unless there is only one leaf;
 //! * every encryption key and every signature key occurs once, and the indices find it;
-//! * a node's cached hash is present only if it is right; a node without one has no ancestor with one.
+//! * a node's cached hash is present only if it is right; a node without one has no ancestor with
+//!   one.
 //!
-//! Cloning is O(1) and shares everything, so the tree of the next epoch is a new value that costs what
-//! it changes. Each operation here touches O(log N) nodes, except where the tree doubles.
+//! Cloning is O(1) and shares everything, so the tree of the next epoch is a new value that costs
+//! what it changes. Each operation here touches O(log N) nodes, except where the tree doubles.
 
 use std::sync::Arc;
 
@@ -121,7 +123,8 @@ impl RatchetTree {
         })
     }
 
-    /// The member at a place that comes from a message; `None` if there is no such leaf or it is blank.
+    /// The member at a place that comes from a message; `None` if there is no such leaf or it is
+    /// blank.
     #[must_use]
     pub fn member(&self, leaf_index: u32) -> Option<(LeafIndex, &Arc<LeafNode>)> {
         let index = self.size.leaf(leaf_index)?;
@@ -173,8 +176,8 @@ impl RatchetTree {
         self.slots.get(at(node)).map_or(0, |slot| slot.members)
     }
 
-    /// The filtered direct path of a leaf (section 4.1.2), each node with its copath child: the direct
-    /// path without nodes whose copath child has an empty resolution.
+    /// The filtered direct path of a leaf (section 4.1.2), each node with its copath child: the
+    /// direct path without nodes whose copath child has an empty resolution.
     #[must_use]
     pub fn filtered_direct_path(&self, leaf: LeafIndex) -> Vec<(NodeIndex, NodeIndex)> {
         // In a valid tree every parent that is not blank has a member below it, so a resolution is
@@ -234,8 +237,8 @@ impl RatchetTree {
         cut_off
     }
 
-    /// The nodes from number `end` on, at or below `node`, that are not blank. A parent without members
-    /// below is blank, so this visits no more than the paths to the members found.
+    /// The nodes from number `end` on, at or below `node`, that are not blank. A parent without
+    /// members below is blank, so this visits no more than the paths to the members found.
     fn collect_beyond(&self, end: u32, node: NodeIndex, found: &mut Vec<NodeIndex>) {
         if self.members_below(node) == 0 {
             return;
@@ -288,13 +291,14 @@ impl RatchetTree {
         }
     }
 
-    /// The tree that a `ratchet_tree` extension describes (section 12.4.3.3). Its shape is checked and
-    /// keys are found unique; everything else is checked by [`crate::rules::ratchet_tree`].
+    /// The tree that a `ratchet_tree` extension describes (section 12.4.3.3). Its shape is checked
+    /// and keys are found unique; everything else is checked by [`crate::rules::ratchet_tree`].
     pub fn from_nodes(nodes: RatchetTreeNodes) -> Result<Self, Violation> {
         let RatchetTreeNodes(nodes) = nodes;
         match nodes.last() {
             None => return Err(Violation::EmptyRatchetTree),
-            // "The nodes in a tree are listed ... the last node MUST be non-blank" (section 12.4.3.3).
+            // "The nodes in a tree are listed ... the last node MUST be non-blank" (section
+            // 12.4.3.3).
             Some(None) => return Err(Violation::TrailingBlankNodes),
             Some(Some(_)) => {}
         }
@@ -479,8 +483,9 @@ impl RatchetTree {
         doubled.leaf(old_leaves)
     }
 
-    /// Gives the nodes of a leaf's filtered direct path new keys and no unmerged leaves, and blanks the
-    /// rest of the direct path (section 7.5). Parent hashes are set by [`Self::set_parent_hashes`].
+    /// Gives the nodes of a leaf's filtered direct path new keys and no unmerged leaves, and blanks
+    /// the rest of the direct path (section 7.5). Parent hashes are set by
+    /// [`Self::set_parent_hashes`].
     pub(crate) fn set_path_keys(&mut self, path: &[(NodeIndex, HpkePublicKey)]) {
         for (node, encryption_key) in path {
             let parent = ParentNode {

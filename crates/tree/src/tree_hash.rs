@@ -29,7 +29,8 @@ fn leaf_input(leaf_index: u32, node: Option<&Node>) -> Vec<u8> {
     writer.into_bytes()
 }
 
-/// `TreeHashInput` of a parent, whose unmerged leaves are passed apart so that some can be left out.
+/// `TreeHashInput` of a parent, whose unmerged leaves are passed apart so that some can be left
+/// out.
 pub(crate) fn parent_input(
     node: Option<&Node>,
     unmerged_leaves: &[u32],

@@ -1,5 +1,5 @@
-//! The public half of an UpdatePath (RFC 9420, sections 7.5 and 12.4.2): validating a received one and
-//! merging it, or merging new keys before signing the new leaf.
+//! The public half of an UpdatePath (RFC 9420, sections 7.5 and 12.4.2): validating a received one
+//! and merging it, or merging new keys before signing the new leaf.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -110,8 +110,8 @@ impl PathTree {
     }
 }
 
-/// "Verify that none of the public keys in the UpdatePath appear in any node of the new ratchet tree"
-/// (section 12.4.2), nor twice in the path, and that each can be encrypted to.
+/// "Verify that none of the public keys in the UpdatePath appear in any node of the new ratchet
+/// tree" (section 12.4.2), nor twice in the path, and that each can be encrypted to.
 fn check_path_keys(
     suite: &Suite,
     tree: &RatchetTree,

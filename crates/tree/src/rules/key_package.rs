@@ -13,8 +13,8 @@ pub struct VerifiedKeyPackage {
     leaf_node: VerifiedSignature,
 }
 
-/// Verifies a key package. `verified` is the proof of an earlier look at the same key package, which
-/// spares verifying its two signatures again.
+/// Verifies a key package. `verified` is the proof of an earlier look at the same key package,
+/// which spares verifying its two signatures again.
 pub fn verify_key_package(
     suite: &Suite,
     key_package: &KeyPackage,
@@ -36,8 +36,8 @@ pub fn verify_key_package(
     if key_package.extensions.duplicate().is_some() {
         return Err(Violation::DuplicateExtension.into());
     }
-    // "Verify that the value of leaf_node.encryption_key is different from the value of the init_key
-    // field" (section 10.1).
+    // "Verify that the value of leaf_node.encryption_key is different from the value of the
+    // init_key field" (section 10.1).
     if key_package.init_key == key_package.leaf_node.encryption_key {
         return Err(Violation::InitKeyIsEncryptionKey.into());
     }

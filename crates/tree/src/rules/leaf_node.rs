@@ -1,7 +1,8 @@
 //! Leaf node validation (RFC 9420, section 7.3), as far as it concerns the leaf alone.
 //!
-//! What concerns the leaf among the other members (required capabilities, mutual support of credential
-//! types, unique keys) is checked once for the resulting group, in `members` and by the tree's indices.
+//! What concerns the leaf among the other members (required capabilities, mutual support of
+//! credential types, unique keys) is checked once for the resulting group, in `members` and by the
+//! tree's indices.
 
 use crypto::{HpkePublicKey, Suite, VerifiedSignature};
 use wire::{LeafNode, LeafNodeSource, Lifetime, ProtocolVersion};
@@ -17,11 +18,11 @@ pub(crate) const LEAF_NODE_BYTES_MAX: usize = 1 << 16;
 pub struct LifetimeRules {
     /// The longest total lifetime, in seconds, that a leaf may have; section 7.2 demands one.
     pub lifetime_max_seconds: u64,
-    /// Whether the current time must be within the lifetime of leaves in messages that are received.
-    /// For what is sent it always must.
+    /// Whether the current time must be within the lifetime of leaves in messages that are
+    /// received. For what is sent it always must.
     pub check_received: bool,
-    /// Whether the current time must be within the lifetime of leaves in the tree of a group that is
-    /// joined. Off, a group whose members have been quiet for long can still be joined.
+    /// Whether the current time must be within the lifetime of leaves in the tree of a group that
+    /// is joined. Off, a group whose members have been quiet for long can still be joined.
     pub check_tree: bool,
 }
 
@@ -95,9 +96,9 @@ impl VerifiedLeafNode {
     }
 }
 
-/// Verifies a leaf in its place. `verified` is the proof of an earlier look at the same leaf in the same
-/// place, which spares verifying its signature again. `now` is `None` where lifetimes are not compared
-/// with the clock.
+/// Verifies a leaf in its place. `verified` is the proof of an earlier look at the same leaf in the
+/// same place, which spares verifying its signature again. `now` is `None` where lifetimes are not
+/// compared with the clock.
 pub fn verify_leaf_node(
     suite: &Suite,
     leaf: &LeafNode,
@@ -158,8 +159,8 @@ fn check_source(leaf: &LeafNode, place: LeafPlace<'_>) -> Result<(), Violation> 
     if !right {
         return Err(Violation::WrongLeafNodeSource);
     }
-    // "... encryption_key represents a different public key than the encryption_key in the leaf node
-    // being replaced" (section 7.3).
+    // "... encryption_key represents a different public key than the encryption_key in the leaf
+    // node being replaced" (section 7.3).
     if replaced == Some(&leaf.encryption_key) {
         return Err(Violation::UnchangedEncryptionKey);
     }
@@ -180,8 +181,9 @@ fn check_capabilities(suite: &Suite, leaf: &LeafNode) -> Result<(), Violation> {
     if leaf.extensions.duplicate().is_some() {
         return Err(Violation::DuplicateExtension);
     }
-    // "... the ID for each extension in the extensions field is listed in the capabilities.extensions
-    // field of the LeafNode" (section 7.3); the RFC's own are not listed (section 7.2).
+    // "... the ID for each extension in the extensions field is listed in the
+    // capabilities.extensions field of the LeafNode" (section 7.3); the RFC's own are not listed
+    // (section 7.2).
     if !leaf.extensions.types().all(|extension| capabilities.supports_extension(extension)) {
         return Err(Violation::ExtensionNotInCapabilities);
     }

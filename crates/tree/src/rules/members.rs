@@ -1,6 +1,7 @@
 //! What all members together must fulfil (RFC 9420, sections 5.3, 7.3, 11.1, 12.1.7 and 13.4).
 //!
-//! Judged on the counts of the tree's census, so it costs the number of features in use, not of members.
+//! Judged on the counts of the tree's census, so it costs the number of features in use, not of
+//! members.
 
 use wire::Extensions;
 
@@ -12,7 +13,8 @@ pub(crate) fn verify_members(tree: &RatchetTree, extensions: &Extensions) -> Res
     if extensions.duplicate().is_some() {
         return Err(Violation::DuplicateExtension.into());
     }
-    // "an extension in use by the group MUST be supported by all members of the group" (section 13.4).
+    // "an extension in use by the group MUST be supported by all members of the group" (section
+    // 13.4).
     if !extensions.types().all(|extension| census.all_support_extension(extension)) {
         return Err(Violation::ExtensionNotSupportedByMembers.into());
     }

@@ -1,7 +1,7 @@
 //! Validation of a whole ratchet tree, as a joiner does it (RFC 9420, section 12.4.3.1).
 //!
-//! The only place in the library that visits every member of an existing group. It does so in parallel
-//! where threads exist.
+//! The only place in the library that visits every member of an existing group. It does so in
+//! parallel where threads exist.
 
 use crypto::Suite;
 use rayon::prelude::*;
