@@ -1,8 +1,8 @@
 //! Who asks: an Ed25519 signature over the whole request, carried in the `Authorization` header.
 //!
-//! Requests about a device are signed by the device's key, requests about a log by the access key of
-//! a segment. The signature covers method, path with query, body, time and the service's own key. There
-//! is no nonce: every request that changes something is idempotent, so a replay within
+//! Requests about a device are signed by the device's key, requests about a log by the access key
+//! of a segment. The signature covers method, path with query, body, time and the service's own
+//! key. There is no nonce: every request that changes something is idempotent, so a replay within
 //! [`CLOCK_SKEW_SECONDS_MAX`](crate::limits::CLOCK_SKEW_SECONDS_MAX) has no further effect.
 
 use crate::id::{PublicKey, hex_to_bytes, write_hex};
@@ -50,7 +50,8 @@ impl Encode for RequestTbs<'_> {
     }
 }
 
-/// The value of the `Authorization` header: `Conclave-1 KEY TIME SIGNATURE`, all but the time in hex.
+/// The value of the `Authorization` header: `Conclave-1 KEY TIME SIGNATURE`, all but the time in
+/// hex.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Authorization {
     /// The key that signs.

@@ -1,7 +1,8 @@
 //! Identifiers: what each names, and its one spelling in paths.
 //!
-//! All of them are opaque to the service. A [`LogId`] is chosen at random by the client that creates
-//! the group and has no relation to the MLS group id; a [`DeviceId`] is the device's public key.
+//! All of them are opaque to the service. A [`LogId`] is chosen at random by the client that
+//! creates the group and has no relation to the MLS group id; a [`DeviceId`] is the device's public
+//! key.
 
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
 
@@ -119,7 +120,8 @@ impl Decode for Position {
     }
 }
 
-/// Names one submission, so that sending it again is answered and not repeated: 16 to 32 random bytes.
+/// Names one submission, so that sending it again is answered and not repeated: 16 to 32 random
+/// bytes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct IdempotencyKey(Opaque);
 
@@ -156,7 +158,8 @@ impl Decode for IdempotencyKey {
     }
 }
 
-/// A name in the directory: 1 to 64 of `a`–`z`, `0`–`9`, `.`, `_`, `-`, starting with a letter or digit.
+/// A name in the directory: 1 to 64 of `a`–`z`, `0`–`9`, `.`, `_`, `-`, starting with a letter or
+/// digit.
 ///
 /// Lower case only: two names must not look alike and differ.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

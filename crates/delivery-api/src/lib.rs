@@ -2,15 +2,16 @@
 //!
 //! This crate does no I/O and holds no cryptography; both sides bring their own. What is where:
 //!
-//! * To ask something, take a builder of [`request`] ([`request::commit`], [`request::read_log`], …);
-//!   it returns a [`Request`] that knows its method, path, header and body, and the type of its answer.
+//! * To ask something, take a builder of [`request`] ([`request::commit`], [`request::read_log`],
+//!   …); it returns a [`Request`] that knows its method, path, header and body, and the type of its
+//!   answer.
 //! * To sign it, use [`Request::sign`] with a closure over the Ed25519 key; what is signed is
 //!   [`RequestTbs`], and it names the service, so that a request to one service is void at another.
 //! * To read the answer, give status and body to [`Request::answer`]; a refusal is a [`Problem`].
 //! * To follow a log, hash its [`log::ChainLink`]s from [`log::LogPage::chain_hash`] on.
 //!
-//! Bodies are in the TLS presentation language (RFC 9420, section 2.1). The service never parses MLS:
-//! commits, messages, Welcomes, GroupInfo and key packages are opaque bytes here.
+//! Bodies are in the TLS presentation language (RFC 9420, section 2.1). The service never parses
+//! MLS: commits, messages, Welcomes, GroupInfo and key packages are opaque bytes here.
 //!
 //! ```
 //! use delivery_api::{Credential, LogId, Position, PublicKey, Problem, request};

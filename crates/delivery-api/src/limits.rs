@@ -1,6 +1,7 @@
 //! Every limit of the protocol that a peer could otherwise make grow, each with its reason.
 
-/// A commit bundle: room for an UpdatePath over some hundred thousand blank leaves, Welcome and tree.
+/// A commit bundle: room for an UpdatePath over some hundred thousand blank leaves, Welcome and
+/// tree.
 pub const BUNDLE_BYTES_MAX: usize = 32 << 20;
 
 /// An application message or proposal; anything larger belongs in a blob.

@@ -1,11 +1,12 @@
 //! The log of a group: what is appended, what is read, and the chain that ties it together.
 //!
-//! * A log has entries at positions 1, 2, 3, … without gaps. Its *commit head* is the position of its
-//!   last commit entry, 0 while there is none. The head, never the MLS epoch, is what submissions name.
-//! * A *segment* is what follows a commit up to and including the next one. Each segment has an Ed25519
-//!   access key whose public half the opening commit carried. It authorises appending in the segment
-//!   and reading from the segment's first entry on, through later segments, up to and including the
-//!   first commit flagged `removes`.
+//! * A log has entries at positions 1, 2, 3, … without gaps. Its *commit head* is the position of
+//!   its last commit entry, 0 while there is none. The head, never the MLS epoch, is what
+//!   submissions name.
+//! * A *segment* is what follows a commit up to and including the next one. Each segment has an
+//!   Ed25519 access key whose public half the opening commit carried. It authorises appending in
+//!   the segment and reading from the segment's first entry on, through later segments, up to and
+//!   including the first commit flagged `removes`.
 //! * An application message or proposal is accepted only under the current head, so nothing of a
 //!   closed segment follows its closing commit.
 //! * The chain: `chain_0 = SHA-256(genesis)`, `chain_n = SHA-256(ChainLink_n)`, where link n holds
@@ -68,7 +69,8 @@ impl Decode for EntryKind {
     }
 }
 
-/// Opens a log without entries; the key that signs the request becomes the key of its first segment.
+/// Opens a log without entries; the key that signs the request becomes the key of its first
+/// segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CreateLog {
     /// The key that lets outsiders fetch the GroupInfo and commit, or none.

@@ -1,8 +1,9 @@
-//! Refusals: each has a stable code, an HTTP status and says whether the same request may be sent again.
+//! Refusals: each has a stable code, an HTTP status and says whether the same request may be sent
+//! again.
 //!
-//! [`Problem::entry`] is the only place that maps problems to codes and statuses. The body of a refusal
-//! is `opaque code<V>; uint8 retryable; opaque details<V>;` where the details depend on the code; a
-//! client that does not know a code still learns whether to retry.
+//! [`Problem::entry`] is the only place that maps problems to codes and statuses. The body of a
+//! refusal is `opaque code<V>; uint8 retryable; opaque details<V>;` where the details depend on the
+//! code; a client that does not know a code still learns whether to retry.
 
 use crate::flag;
 use crate::id::Position;
@@ -12,7 +13,8 @@ use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer
 /// The commit head is not the one that the request names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HeadMoved {
-    /// The commit head, as far as the signing key may know: at most the commit that ended its reading.
+    /// The commit head, as far as the signing key may know: at most the commit that ended its
+    /// reading.
     pub head: Position,
     /// What the requester missed, if it asked for it.
     pub missed: Option<LogPage>,
@@ -27,8 +29,8 @@ pub enum Problem {
     AccessKeyReused,
     /// The signature is not by the key it names over this request to this service.
     BadSignature,
-    /// The position asked for lies beyond what the key may read. If the position was once real and no
-    /// member was removed since, the service lost entries: a reason to raise an alarm.
+    /// The position asked for lies beyond what the key may read. If the position was once real and
+    /// no member was removed since, the service lost entries: a reason to raise an alarm.
     BeyondEnd {
         /// The last position that the key may read.
         end: Position,

@@ -1,8 +1,8 @@
 //! Requests: one builder per route, a signature where the route needs one, and the typed answer.
 //!
-//! Calling order: a builder, [`Request::sign`] unless the route is public, then send `method`, `path`,
-//! the `Authorization` header and the body with any HTTP library, and give status and body of what
-//! comes back to [`Request::answer`].
+//! Calling order: a builder, [`Request::sign`] unless the route is public, then send `method`,
+//! `path`, the `Authorization` header and the body with any HTTP library, and give status and body
+//! of what comes back to [`Request::answer`].
 
 use crate::auth::{Authorization, Credential, RequestTbs};
 use crate::blob::Blob;
@@ -272,7 +272,8 @@ pub fn put_blob(id: BlobId, bytes: Vec<u8>) -> Request<Done> {
     Request::new(Route::PutBlob(id), bytes)
 }
 
-/// Fetches a blob. Public: whoever knows the hash may have the sealed bytes, and must check the hash.
+/// Fetches a blob. Public: whoever knows the hash may have the sealed bytes, and must check the
+/// hash.
 #[must_use]
 pub fn get_blob(id: BlobId) -> Request<Blob> {
     Request::new(Route::GetBlob(id), Vec::new())

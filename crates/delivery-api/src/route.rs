@@ -1,8 +1,8 @@
 //! Routes: what can be asked, and the one path for each.
 //!
-//! A path that [`Route::parse`] accepts is exactly the path that [`Route::path`] writes: identifiers
-//! in lowercase hex, numbers without leading zeros, all query parameters present and in order. So
-//! two different requests never share a path, and a signature covers one spelling.
+//! A path that [`Route::parse`] accepts is exactly the path that [`Route::path`] writes:
+//! identifiers in lowercase hex, numbers without leading zeros, all query parameters present and in
+//! order. So two different requests never share a path, and a signature covers one spelling.
 
 use crate::id::{BlobId, DeviceId, LogId, Name, Position};
 use crate::limits;
