@@ -1,8 +1,9 @@
 //! The service on a socket: HTTP/1.1 by axum, long polling, bounded bodies, graceful shutdown.
 //!
-//! Every request takes the same way: find the route to know how large the body may be, read the body,
-//! admit and carry out on a blocking thread (writes on the store's writer), and map the outcome to status
-//! and body in [`Response`]. Nothing of the connection, least of all its address, reaches the logic.
+//! Every request takes the same way: find the route to know how large the body may be, read the
+//! body, admit and carry out on a blocking thread (writes on the store's writer), and map the
+//! outcome to status and body in [`Response`]. Nothing of the connection, least of all its address,
+//! reaches the logic.
 //!
 //! [`Server`] brings its own threads and can be used from any program, async or not.
 

@@ -1,7 +1,7 @@
 //! The service's Ed25519 key: it signs receipts, and requests name it.
 //!
-//! It lives in a file of its own beside the database, readable by the owner only, so that a copy of the
-//! database does not carry it.
+//! It lives in a file of its own beside the database, readable by the owner only, so that a copy of
+//! the database does not carry it.
 
 use crate::error::Error;
 use aws_lc_rs::rand;

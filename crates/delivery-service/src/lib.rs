@@ -1,11 +1,12 @@
 //! The delivery service: one ordered log per group, inboxes, key packages and blobs, all opaque.
 //!
-//! The service never parses MLS and links nothing that could: it sees positions, keys and sizes. What
-//! is where:
+//! The service never parses MLS and links nothing that could: it sees positions, keys and sizes.
+//! What is where:
 //!
 //! * To run it, [`Server::bind`]; it listens, stores in a directory, and stops on
 //!   [`Server::shutdown`].
-//! * To call it without a network, [`Service`] over a [`store::MemoryStore`] or [`store::SqliteStore`].
+//! * To call it without a network, [`Service`] over a [`store::MemoryStore`] or
+//!   [`store::SqliteStore`].
 //! * To drive its logic step by step, [`core::ServiceCore`] over [`store::Rows`].
 //! * What it promises is in `docs/delivery-protocol.md`, what it knows in `docs/server-data.md`.
 //!

@@ -1,7 +1,8 @@
 //! Wakes readers that wait for news of a log or an inbox.
 //!
-//! Only a hint: a reader reads again and waits again, so a wake-up too many does no harm, and one that
-//! comes between its reading and its waiting is not lost, because it subscribes before it reads.
+//! Only a hint: a reader reads again and waits again, so a wake-up too many does no harm, and one
+//! that comes between its reading and its waiting is not lost, because it subscribes before it
+//! reads.
 
 use crate::core::Topic;
 use tokio::sync::watch;

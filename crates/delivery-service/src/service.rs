@@ -1,6 +1,7 @@
 //! A service without a network: the logic over a store, one blocking call per request.
 //!
-//! Tests, simulations and programs that embed the service use it directly; `http` puts it on a socket.
+//! Tests, simulations and programs that embed the service use it directly; `http` puts it on a
+//! socket.
 
 use crate::core::{Answer, Call, RawRequest, ServiceCore};
 use crate::store::{Outcome, Store, Work};

@@ -1,8 +1,8 @@
 //! Admission: from a raw request to a [`Call`], with every check that needs no rows.
 //!
 //! The order is: route, size, form of the body, signature where the route needs one. A command that
-//! acts for a device holds an [`Owner`] or [`Sender`], one that acts on a log a [`VerifiedKey`]; only
-//! the checks here make these.
+//! acts for a device holds an [`Owner`] or [`Sender`], one that acts on a log a [`VerifiedKey`];
+//! only the checks here make these.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};

@@ -1,9 +1,9 @@
 //! The log of a group: create, commit, append, read.
 //!
-//! What a key may do follows from the segments alone (`delivery_api::log`): append under the current
-//! head if it is the key of the current segment; read from its segment's first entry up to the end, or
-//! up to the first later commit flagged `removes`, inclusive. Every answer, refusals too, shows a key
-//! no more than it may read.
+//! What a key may do follows from the segments alone (`delivery_api::log`): append under the
+//! current head if it is the key of the current segment; read from its segment's first entry up to
+//! the end, or up to the first later commit flagged `removes`, inclusive. Every answer, refusals
+//! too, shows a key no more than it may read.
 
 use super::call::{Submission, Topic, VerifiedKey};
 use super::{Answer, ServiceCore, answer_given, inbox, remember_answer};

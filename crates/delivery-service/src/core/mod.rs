@@ -4,10 +4,11 @@
 //!
 //! 1. [`ServiceCore::admit`] checks what can be checked without rows (route, size, form, time,
 //!    signature) and returns a [`Call`], which exists only for requests that passed.
-//! 2. [`ServiceCore::execute`] carries the call out on the rows of one transaction: a writing one if
-//!    [`Call::writes`]. An error means that the transaction's changes must not be kept.
+//! 2. [`ServiceCore::execute`] carries the call out on the rows of one transaction: a writing one
+//!    if [`Call::writes`]. An error means that the transaction's changes must not be kept.
 //!
-//! One file per primitive: `log`, `inbox`, `key_packages`, `blobs`, and apart from them `directory`.
+//! One file per primitive: `log`, `inbox`, `key_packages`, `blobs`, and apart from them
+//! `directory`.
 
 mod blobs;
 mod call;

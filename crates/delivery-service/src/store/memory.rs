@@ -1,7 +1,7 @@
 //! The model: rows in ordered maps, a transaction is a copy that replaces the original.
 //!
-//! Slow and obvious on purpose. It answers what the SQLite store must answer, drives simulations, and
-//! keeps nothing beyond the process.
+//! Slow and obvious on purpose. It answers what the SQLite store must answer, drives simulations,
+//! and keeps nothing beyond the process.
 
 use super::{
     AnswerRow, AnswerRows, DirectoryRows, Done, InboxRows, KeyPackageRow, KeyPackageRows, LogRow,

@@ -8,8 +8,8 @@
 //!   are durable; a refusal leaves no changes behind.
 //! * On doubt (a failed write or sync) the outcome is [`Problem::Unavailable`], never a guess.
 //!
-//! [`MemoryStore`] is the slow and obvious model, [`SqliteStore`] the real one; one conformance suite runs
-//! against both.
+//! [`MemoryStore`] is the slow and obvious model, [`SqliteStore`] the real one; one conformance
+//! suite runs against both.
 
 mod memory;
 mod sqlite;

@@ -1,7 +1,7 @@
 //! The service as its users see it: one conformance suite, run against every store.
 //!
-//! `conformance!` runs each listed test on the memory model and on SQLite. What concerns files, sockets
-//! or processes has modules of its own: `crash`, `http`, `privacy`.
+//! `conformance!` runs each listed test on the memory model and on SQLite. What concerns files,
+//! sockets or processes has modules of its own: `crash`, `http`, `privacy`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,9 +1,10 @@
 //! SQLite: one file, one writer thread, any number of readers.
 //!
-//! * The database is in WAL mode and every write is synced (`synchronous=FULL`, and `fullfsync` where
-//!   the system has it). [`verify_durable`] asserts it on the writing connection at start; a store that
-//!   cannot promise it does not open.
-//! * Writes queue for one thread, which carries out all that wait in one transaction (see `writer`).
+//! * The database is in WAL mode and every write is synced (`synchronous=FULL`, and `fullfsync`
+//!   where the system has it). [`verify_durable`] asserts it on the writing connection at start; a
+//!   store that cannot promise it does not open.
+//! * Writes queue for one thread, which carries out all that wait in one transaction (see
+//!   `writer`).
 //! * Reads run on connections of their own, each on a snapshot.
 //! * Deleted contents are overwritten (`secure_delete`).
 //! * A lock file keeps a second process away.
