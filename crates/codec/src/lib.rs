@@ -1,8 +1,9 @@
 //! The TLS presentation language (RFC 9420, section 2.1), strict both ways.
 //!
 //! * [`Encode`] writes a value to a [`Writer`]; it cannot fail.
-//! * [`Decode`] reads a value from a [`Reader`] over borrowed bytes; it never panics, never allocates
-//!   more than a small multiple of the bytes it was given, and names the offset of what it refused.
+//! * [`Decode`] reads a value from a [`Reader`] over borrowed bytes; it never panics, never
+//!   allocates more than a small multiple of the bytes it was given, and names the offset of what
+//!   it refused.
 //! * [`Decode::from_bytes`] refuses trailing bytes.
 //! * [`fields!`] implements both for a structure, field by field in the order given.
 //!

@@ -72,8 +72,8 @@ impl ConfirmedTranscriptHash {
         }
     }
 
-    /// The interim transcript hash of the same epoch, whose confirmation tag the caller has computed or
-    /// compared.
+    /// The interim transcript hash of the same epoch, whose confirmation tag the caller has
+    /// computed or compared.
     pub fn interim(
         &self,
         suite: &Suite,

@@ -1,4 +1,5 @@
-//! People in tests: a client with a store and at most one group, and everything they do saved at once.
+//! People in tests: a client with a store and at most one group, and everything they do saved at
+//! once.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -94,8 +95,8 @@ fn seed(name: &str) -> u64 {
     })
 }
 
-/// Everything here panics where an operation fails: a test that expects failure calls the client or group
-/// itself.
+/// Everything here panics where an operation fails: a test that expects failure calls the client or
+/// group itself.
 impl Person {
     /// A person of this name with a basic credential of the same name.
     #[must_use]

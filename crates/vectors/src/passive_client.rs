@@ -1,7 +1,8 @@
-//! `passive-client-*`: a client that joins by a Welcome and follows every commit (RFC 9420, sections
-//! 12.4.2 and 12.4.3.1).
+//! `passive-client-*`: a client that joins by a Welcome and follows every commit (RFC 9420,
+//! sections 12.4.2 and 12.4.3.1).
 //!
-//! Three kinds share one format: joining only, one commit of each sort, and many commits of any sort.
+//! Three kinds share one format: joining only, one commit of each sort, and many commits of any
+//! sort.
 
 mod world;
 
