@@ -147,7 +147,12 @@ impl<T: Decode> Decode for Vec<T> {
         let mut elements = reader.vector()?;
         let mut values = Vec::new();
         while !elements.is_empty() {
+            let before = elements.offset();
             values.push(T::decode(&mut elements)?);
+            // Elements that consume nothing would be read for ever.
+            if elements.offset() == before {
+                return Err(elements.error(DecodeErrorKind::InvalidValue("empty element")));
+            }
         }
         Ok(values)
     }

@@ -1,3 +1,5 @@
+//! The presentation language at its edges: lengths, presence octets, vectors, offsets.
+
 use crate::{Decode, DecodeErrorKind, Encode, Opaque, Reader, Writer};
 
 fn kind<T: Decode>(bytes: &[u8]) -> Option<DecodeErrorKind> {
@@ -46,6 +48,25 @@ fn trailing_bytes_truncation_and_bad_presence_are_refused() {
     assert_eq!(kind::<u16>(&[0]), Some(DecodeErrorKind::UnexpectedEnd));
     assert_eq!(kind::<Option<u8>>(&[2, 0]), Some(DecodeErrorKind::InvalidPresence));
     assert_eq!(kind::<Vec<u16>>(&[3, 0, 1, 0]), Some(DecodeErrorKind::UnexpectedEnd));
+}
+
+/// A structure whose only field has no bytes.
+struct Nothing {
+    field: [u8; 0],
+}
+crate::fields!(Nothing { field });
+
+#[test]
+fn a_vector_whose_elements_consume_no_bytes_is_refused_instead_of_read_for_ever() {
+    assert_eq!(Vec::<Nothing>::from_bytes(&[0]).unwrap().len(), 0);
+    for bytes in [&[1, 0][..], &[3, 0, 1, 0]] {
+        let error = Vec::<Nothing>::from_bytes(bytes).err().unwrap();
+        assert_eq!(error.kind, DecodeErrorKind::InvalidValue("empty element"));
+        assert_eq!(error.offset, 1);
+    }
+    // The same below another structure, and for an array of length zero.
+    assert!(Option::<Vec<Nothing>>::from_bytes(&[1, 1, 7]).is_err());
+    assert!(Vec::<[u8; 0]>::from_bytes(&[1, 7]).is_err());
 }
 
 #[test]
