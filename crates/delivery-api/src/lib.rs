@@ -22,7 +22,8 @@
 //!     key: PublicKey::new([2; 32]),
 //!     time_seconds: 1_700_000_000,
 //! };
-//! let request = request::read_log(log, request::Window { after: Position::START, limit: 100, wait_seconds: 0 })
+//! let window = request::Window { after: Position::START, limit: 100, wait_seconds: 0 };
+//! let request = request::read_log(log, window)
 //!     .sign(&credential, |tbs| Ok::<_, std::convert::Infallible>(vec![tbs.len() as u8; 64]))
 //!     .unwrap();
 //! assert_eq!(request.method().as_str(), "GET");

@@ -12,7 +12,8 @@
 //!
 //! ```
 //! use delivery_api::request;
-//! use delivery_service::{Service, core::{Config, ServiceCore}, key::ServiceKey, store::MemoryStore};
+//! use delivery_service::core::{Config, ServiceCore};
+//! use delivery_service::{Service, key::ServiceKey, store::MemoryStore};
 //! use std::sync::Arc;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -92,8 +92,8 @@ impl Client {
             path: PathChoice::Always,
             leaf: &leaf,
             signer: self.current_signer(&suite)?,
-            // "An external proposal MUST be sent as a PublicMessage object", and so must the commit
-            // of whoever has no keys of the epoch.
+            // As "an external proposal MUST be sent as a PublicMessage object" (section 12.1.8),
+            // so must the commit of whoever has no keys of the epoch.
             wire_format: WireFormat::PUBLIC_MESSAGE,
             authenticated_data: options.authenticated_data.into(),
             interim: confirmed.interim(&suite, &group_info.confirmation_tag)?,

@@ -82,7 +82,8 @@ pub(crate) fn check_successor(
         {
             return Err(Violation::BranchParameters.into());
         }
-        // "Each LeafNode in a new subgroup MUST match some LeafNode in the original group."
+        // "Each LeafNode in a new subgroup MUST match some LeafNode in the original group" (section
+        // 11.3).
         return match all_members_of(identity, &new.tree, &old.epoch.tree) {
             true => Ok(()),
             false => Err(Violation::BranchMembers.into()),

@@ -1,3 +1,5 @@
+//! The SQLite store: what it makes durable, and how it starts.
+
 use super::{SqliteRows, SqliteStore, configure, create_schema, verify_durable};
 use crate::core::Answer;
 use crate::store::{DirectoryRows, InboxRows, Outcome, Store, StoreError, Work};
