@@ -73,8 +73,6 @@ wire::violations! {
         /// A PrivateMessage of an earlier epoch may carry nothing but application data: proposals
         /// and commits count in their own epoch only.
         HandshakeInPastEpoch = "12.1",
-        /// The confirmation tag must be the MAC of the confirmed transcript hash.
-        InvalidConfirmationTag = "6.1",
         /// A member's PublicMessage must carry the right membership tag.
         InvalidMembershipTag = "6.2",
         /// The signature must verify with the key that the sender's type names.

@@ -8,7 +8,7 @@
 //!   [`VerifiedContent`]; nothing else makes one from a message.
 //! * Keys of one epoch: [`MessageSecrets`], a `sender_data_secret` and a [`SecretTree`]. Earlier
 //!   epochs, for late messages: [`PastEpochs`].
-//! * History: [`ConfirmedTranscriptHash`], [`InterimTranscriptHash`] and the [`ConfirmationTag`].
+//! * History: [`ConfirmedTranscriptHash`] and [`InterimTranscriptHash`].
 //!
 //! # A key is erased by what it proves
 //!
@@ -88,5 +88,5 @@ pub use ratchet::{MessageKey, RatchetId, RatchetKind, RatchetLimits};
 pub use reuse_guard::ReuseGuard;
 pub use secret_tree::{KeyLookup, RatchetUpdate, SecretTree, SecretTreeRow};
 pub use sender_data::SenderDataKey;
-pub use transcript::{ConfirmationTag, ConfirmedTranscriptHash, InterimTranscriptHash};
+pub use transcript::{ConfirmedTranscriptHash, InterimTranscriptHash};
 pub use usage::{AeadCost, AeadUsage};

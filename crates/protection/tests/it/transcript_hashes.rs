@@ -1,31 +1,33 @@
-//! Transcript hashes: a wrong confirmation tag, and what each hash depends on.
+//! Transcript hashes: what each depends on.
 
-use crypto::{CipherSuite, Crypto, Digest, Secret};
-use protection::{ConfirmedTranscriptHash, Violation};
+use codec::Opaque;
+use crypto::{CipherSuite, Crypto, Digest};
+use protection::{ConfirmedTranscriptHash, InterimTranscriptHash};
 
 #[test]
-fn only_the_right_confirmation_tag_leads_to_an_interim_hash() {
+fn the_interim_hash_depends_on_the_confirmed_one_and_on_every_byte_of_the_tag() {
     let crypto = Crypto::new(crypto_aws_lc::provider());
     let suite = &crypto.suite(CipherSuite(1)).unwrap();
     let confirmed = ConfirmedTranscriptHash(Digest::new(&[1; 32]).unwrap());
     let other = ConfirmedTranscriptHash(Digest::new(&[2; 32]).unwrap());
-    let key = Secret::from_slice(&[3; 32]);
-    let computed = confirmed.confirmation_tag(suite, &key).unwrap();
-    let right = computed.as_opaque().as_slice();
-    let tag = confirmed.verify_confirmation_tag(suite, &key, right).unwrap();
-    let interim = |hash: ConfirmedTranscriptHash, tag| hash.interim(suite, tag).unwrap();
-    assert_eq!(interim(confirmed, &tag), interim(confirmed, &computed));
-    assert_ne!(interim(confirmed, &tag), interim(other, &tag));
-
-    let mut flipped = right.to_vec();
-    flipped[0] ^= 1;
-    let refused = Err(Violation::InvalidConfirmationTag.into());
-    let verify = |hash: ConfirmedTranscriptHash, key: &Secret, tag: &[u8]| {
-        hash.verify_confirmation_tag(suite, key, tag).map(|_| ())
+    let interim = |hash: &ConfirmedTranscriptHash, tag: &[u8]| {
+        hash.interim(suite, &Opaque::from(tag)).unwrap()
     };
-    for wrong in [&flipped, &right[1..], &[]] {
-        assert_eq!(verify(confirmed, &key, wrong), refused);
+    let tag = [3; 32];
+    let hash = interim(&confirmed, &tag);
+    assert_eq!(hash, interim(&confirmed, &tag));
+    assert_ne!(hash, interim(&other, &tag));
+    for place in 0..tag.len() {
+        let mut flipped = tag;
+        flipped[place] ^= 1;
+        assert_ne!(hash, interim(&confirmed, &flipped));
     }
-    assert_eq!(verify(other, &key, right), refused);
-    assert_eq!(verify(confirmed, &Secret::from_slice(&[4; 32]), right), refused);
+    assert_ne!(hash, interim(&confirmed, &tag[1..]));
+    assert_ne!(hash, interim(&confirmed, &[]));
+}
+
+#[test]
+fn a_new_group_has_no_transcript() {
+    assert_eq!(InterimTranscriptHash::INITIAL.0.as_slice(), b"");
+    assert_eq!(ConfirmedTranscriptHash::INITIAL.0.as_slice(), b"");
 }
