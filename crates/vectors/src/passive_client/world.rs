@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use crypto::{Crypto, HpkeKeyPair, Random, SignatureKeyPair, Suite};
 use mls::{
-    Client, CommitOptions, Effect, EpochChange, Group, GroupInfoOptions, GroupParams,
-    HandshakeFormat, KeyPackageOptions, LeafChanges, MemoryStorage, PathChoice, Propose, Received,
-    Settings,
+    Client, CommitOptions, Effect, EpochChange, ExternalJoin, ExternalJoinOptions, Group,
+    GroupInfoOptions, GroupParams, GroupStatus, HandshakeFormat, KeyPackageOptions, LeafChanges,
+    MemoryStorage, PathChoice, Propose, Received, Settings,
 };
 use tree::LeafIndex;
 use wire::{
@@ -46,6 +46,14 @@ struct Invitation {
 }
 
 /// What one epoch brings.
+enum Event {
+    /// The commit of a member.
+    Commit(Step),
+    /// An external commit.
+    ExternalJoin { with_psk: bool },
+}
+
+/// What a member's commit brings.
 #[derive(Default)]
 struct Step {
     /// Sent ahead, by members other than the committer.
@@ -93,12 +101,12 @@ impl<'a> World<'a> {
     /// Everyone but the actor in this place processes a message.
     fn deliver(
         &mut self,
-        sender: usize,
+        sender: Option<usize>,
         message: &MlsMessage,
         mut each: impl FnMut(&mut Actor, Received) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         for (place, actor) in self.actors.iter_mut().enumerate() {
-            if place != sender {
+            if Some(place) != sender {
                 let received = actor.group.process(message, NOW)?.save(&mut actor.storage)?;
                 each(actor, received)?;
             }
@@ -110,7 +118,7 @@ impl<'a> World<'a> {
         let actor = self.actors.get_mut(sender).at("proposer")?;
         let proposed = actor.group.propose(propose, &[], NOW, self.random)?;
         let message = proposed.save(&mut actor.storage)?;
-        self.deliver(sender, &message, |_, received| match received {
+        self.deliver(Some(sender), &message, |_, received| match received {
             Received::Proposal(_) => Ok(()),
             _ => Err(Failure::new("a member does not take a proposal for one")),
         })?;
@@ -144,7 +152,7 @@ impl<'a> World<'a> {
         Ok(Epoch { proposals, commit: Hex::encoding(&commit), epoch_authenticator })
     }
 
-    /// Commits, and everyone moves on. Who is removed is gone.
+    /// Commits, and everyone moves on.
     fn commit(
         &mut self,
         committer: usize,
@@ -153,7 +161,14 @@ impl<'a> World<'a> {
         let actor = self.actors.get_mut(committer).at("committer")?;
         let new = actor.group.commit(options, NOW, self.random)?.save(&mut actor.storage)?;
         let _: EpochChange = actor.group.advance(new.pending)?.save(&mut actor.storage)?;
-        self.deliver(committer, &new.commit, |actor, received| {
+        self.follow(Some(committer), &new.commit)?;
+        let mut welcomes = new.welcomes.into_iter();
+        Ok((new.commit, welcomes.next().map(|(welcome, _)| welcome)))
+    }
+
+    /// Everyone but the committer follows a commit. Who is removed is gone.
+    fn follow(&mut self, committer: Option<usize>, commit: &MlsMessage) -> Result<(), Failure> {
+        self.deliver(committer, commit, |actor, received| {
             let Received::Commit(staged) = received else {
                 return Err(Failure::new("a member does not take a commit for one"));
             };
@@ -161,9 +176,32 @@ impl<'a> World<'a> {
             advanced.save(&mut actor.storage)?;
             Ok(())
         })?;
-        self.actors.retain(|actor| *actor.group.status() == mls::GroupStatus::Active);
-        let mut welcomes = new.welcomes.into_iter();
-        Ok((new.commit, welcomes.next().map(|(welcome, _)| welcome)))
+        self.actors.retain(|actor| *actor.group.status() == GroupStatus::Active);
+        Ok(())
+    }
+
+    /// A client joins by an external commit.
+    fn external_join(&mut self, with_psk: bool) -> Result<Epoch, Failure> {
+        let first = self.actors.first().at("a member")?;
+        let info = GroupInfoOptions { external_pub: true, ..GroupInfoOptions::default() };
+        let group_info = first.group.group_info(info, self.random)?;
+        let Joiner { client, mut storage } = self.joiner()?;
+        let mut options = ExternalJoinOptions::default();
+        options.external_psks.extend(with_psk.then(|| PSK_ID.to_vec()));
+        let join = client.join_external(&storage, &group_info, options, NOW, self.random)?;
+        let ExternalJoin { commit, pending } = join.save(&mut storage)?;
+        self.follow(None, &commit)?;
+        let group = client.complete_join(&storage, &pending)?.save(&mut storage)?;
+        self.actors.push(Actor { storage, group });
+        let epoch_authenticator = self.epoch_authenticator()?;
+        Ok(Epoch { proposals: Vec::new(), commit: Hex::encoding(&commit), epoch_authenticator })
+    }
+
+    fn event(&mut self, committer: usize, event: Event) -> Result<Epoch, Failure> {
+        match event {
+            Event::Commit(step) => self.step(committer, step),
+            Event::ExternalJoin { with_psk } => self.external_join(with_psk),
+        }
     }
 
     /// What all members must agree on.
@@ -219,17 +257,28 @@ impl<'a> World<'a> {
         Ok(number % self.actors.len())
     }
 
+    /// The resumption PSK of the present epoch.
+    fn resumption_psk(&self) -> Result<Propose, Failure> {
+        let group = &self.actors.first().at("a member")?.group;
+        Ok(Propose::ResumptionPsk { group_id: group.group_id().to_vec(), epoch: group.epoch() })
+    }
+
     /// An epoch of any sort. The group stays between three and twelve active members.
-    fn random_step(&mut self) -> Result<Epoch, Failure> {
+    fn random_event(&mut self) -> Result<Epoch, Failure> {
         let committer = self.any_place()?;
         let other = (committer + 1) % self.actors.len();
-        let sort = random_u32(self.random)? % 6;
+        let sort = random_u32(self.random)? % 8;
+        let room = self.actors.len() < 12;
+        if sort == 7 && room {
+            return self.external_join(committer.is_multiple_of(2));
+        }
         let by_reference = random_u32(self.random)?.is_multiple_of(2);
         let proposal = match sort {
             0 if self.actors.len() > 3 => Some(Propose::Remove(self.leaf_of(other)?)),
             1 => Some(Propose::ExternalPsk(PSK_ID.to_vec())),
             2 => Some(Propose::GroupContextExtensions(some_extensions())),
             3 => Some(Propose::Update(LeafChanges::default())),
+            4 => Some(self.resumption_psk()?),
             _ => None,
         };
         // No one removes itself; an Update is always by reference.
@@ -240,7 +289,7 @@ impl<'a> World<'a> {
             Some(proposal) if by_reference => step.by_reference.push((proposer, proposal)),
             other => step.by_value.extend(other),
         }
-        step.added = usize::from(sort == 4 && self.actors.len() < 12);
+        step.added = usize::from(sort == 5 && room);
         self.step(committer, step)
     }
 }
@@ -282,55 +331,59 @@ pub(super) fn welcomes(
     Ok(scenarios)
 }
 
-/// The commits that scenarios consist of, for a group whose actors are at places 0 to 2.
-fn steps(world: &World<'_>) -> Result<Vec<Step>, Failure> {
+/// One event of each sort, for a group whose actors are at places 0 to 2.
+fn events(world: &World<'_>) -> Result<Vec<Event>, Failure> {
     let removed = world.leaf_of(2)?;
     let psk = || Propose::ExternalPsk(PSK_ID.to_vec());
     let extensions = || Propose::GroupContextExtensions(some_extensions());
     let update = || Propose::Update(LeafChanges::default());
     let by_value = |propose| Step { by_value: vec![propose], ..Step::default() };
     let by_reference = |propose| Step { by_reference: vec![(1, propose)], ..Step::default() };
+    let mixed = vec![(1, update()), (2, psk()), (1, extensions())];
     Ok(vec![
-        Step::default(),
-        Step { added: 1, ..Step::default() },
-        Step { added: 1, without_path: true, ..Step::default() },
-        by_value(Propose::Remove(removed)),
-        by_value(psk()),
-        Step { without_path: true, ..by_value(psk()) },
-        by_value(extensions()),
-        by_reference(update()),
-        by_reference(Propose::Remove(removed)),
-        by_reference(psk()),
-        by_reference(extensions()),
-        Step {
-            by_reference: vec![(1, update()), (2, psk()), (1, extensions())],
-            ..Step::default()
-        },
+        Event::Commit(Step::default()),
+        Event::Commit(Step { added: 1, ..Step::default() }),
+        Event::Commit(Step { added: 1, without_path: true, ..Step::default() }),
+        Event::Commit(by_value(Propose::Remove(removed))),
+        Event::Commit(by_value(psk())),
+        Event::Commit(Step { without_path: true, ..by_value(psk()) }),
+        Event::Commit(by_value(world.resumption_psk()?)),
+        Event::Commit(by_value(extensions())),
+        Event::ExternalJoin { with_psk: false },
+        Event::ExternalJoin { with_psk: true },
+        Event::Commit(by_reference(update())),
+        Event::Commit(by_reference(Propose::Remove(removed))),
+        Event::Commit(by_reference(psk())),
+        Event::Commit(by_reference(extensions())),
+        Event::Commit(Step { by_reference: mixed, added: 1, ..Step::default() }),
     ])
 }
 
-/// A group of three and the passive client, then a commit of one sort and an empty one.
+/// A group of three and the passive client, then an event of one sort and an empty commit.
 pub(super) fn commits(
     crypto: &Crypto,
     suite: &Suite,
     scale: Scale,
     random: &mut dyn Random,
 ) -> Result<Vec<Scenario>, Failure> {
+    // The small scale shows an external commit and a mixed one.
+    let (mut sort, step) = match scale {
+        Scale::Small => (9, 5),
+        Scale::Full => (0, 1),
+    };
     let mut scenarios = Vec::new();
-    let mut sort = 0;
     loop {
         let format = if sort % 2 == 0 { HandshakeFormat::Public } else { HandshakeFormat::Private };
         let mut world = World::new((crypto, suite), 3, format, random)?;
-        let mut steps = steps(&world)?;
-        if sort >= steps.len() {
+        let mut scenario = world.invite(Invitation::default())?;
+        let mut events = events(&world)?;
+        if sort >= events.len() {
             return Ok(scenarios);
         }
-        let mut scenario = world.invite(Invitation::default())?;
-        scenario.epochs.push(world.step(0, steps.swap_remove(sort))?);
+        scenario.epochs.push(world.event(0, events.swap_remove(sort))?);
         scenario.epochs.push(world.step(0, Step::default())?);
         scenarios.push(scenario);
-        // The small scale shows every fifth sort.
-        sort += if scale == Scale::Small { 5 } else { 1 };
+        sort += step;
     }
 }
 
@@ -348,7 +401,7 @@ pub(super) fn random_commits(
     let mut world = World::new((crypto, suite), 4, HandshakeFormat::Private, random)?;
     let mut scenario = world.invite(Invitation { with_psk: true, ..Invitation::default() })?;
     for _ in 0..length {
-        scenario.epochs.push(world.random_step()?);
+        scenario.epochs.push(world.random_event()?);
     }
     Ok(vec![scenario])
 }

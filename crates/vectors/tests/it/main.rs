@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
+use std::path::Path;
+
 use crypto::Crypto;
 use serde_json::Value;
 use testkit::SeededRandom;
-use vectors::{Kind, Scale};
+use vectors::{Kind, Scale, verify_dir};
 
 fn crypto() -> Crypto {
     Crypto::new(crypto_aws_lc::provider())
@@ -53,6 +55,36 @@ kinds! {
 #[test]
 fn every_kind_is_tested() {
     assert_eq!(TESTED, Kind::ALL);
+}
+
+/// The set in the repository: what was generated once keeps holding, with both backends.
+#[test]
+fn vectors_of_the_repository_hold() {
+    let directory = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/generated"));
+    for provider in [crypto_aws_lc::provider(), crypto_rustcrypto::provider()] {
+        let crypto = Crypto::new(provider);
+        let mut failures = String::new();
+        let mut files = 0;
+        let all = verify_dir(directory, &crypto, &mut SeededRandom::new(4), |report| {
+            files += 1;
+            if !report.is_ok() {
+                failures += &format!("{report}\n");
+            }
+        });
+        assert!(all.unwrap(), "{failures}");
+        assert_eq!(files, 16);
+    }
+}
+
+#[test]
+fn a_missing_file_and_a_file_of_another_kind_are_failures() {
+    let verify = |kind: Kind, text: &str| kind.verify(text, &crypto(), &mut SeededRandom::new(5));
+    let text = Kind::TreeMath.generate(&crypto(), Scale::Small, &mut SeededRandom::new(5)).unwrap();
+    assert!(verify(Kind::TreeMath, &text).unwrap().is_ok());
+    assert!(verify(Kind::PskSecret, &text).is_err());
+    assert!(!verify(Kind::TreeMath, "[]").unwrap().is_ok(), "no entry shows nothing");
+    let nowhere = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    assert!(verify_dir(&nowhere, &crypto(), &mut SeededRandom::new(5), |_| {}).is_err());
 }
 
 fn official_vectors_hold(kind: Kind) {
