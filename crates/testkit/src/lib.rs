@@ -5,7 +5,7 @@
 //! * To run a test twice alike: [`SeededRandom`].
 //! * To play a group's life: [`Person`], [`group_of`], [`assert_agreement`].
 //! * To damage an encoding in every simple way: [`mutations`], [`truncations`].
-//! * To read bytes from text: [`hex`]. To read an official vector file: [`official_vectors`].
+//! * To read bytes from text: [`hex()`]. To read an official vector file: [`official_vectors`].
 
 mod mutations;
 mod official;
