@@ -8,7 +8,7 @@ use wire::{
     Capabilities, Credential, ExtensionType, Extensions, LeafNode, LeafNodeSource, ProtocolVersion,
 };
 
-use crate::{Error, Misuse, PskStore, Settings, grease};
+use crate::{Error, Misuse, NoPsks, PskStore, Settings, grease};
 
 /// Who a client is and what rules it follows.
 #[derive(Clone)]
@@ -26,6 +26,21 @@ pub struct ClientConfig {
     pub psks: Arc<dyn PskStore>,
     /// The application's choices.
     pub settings: Settings,
+}
+
+impl ClientConfig {
+    /// A client with one signature key, default settings and no pre-shared keys.
+    #[must_use]
+    pub fn new(
+        crypto: Crypto,
+        credential: Credential,
+        signer: Arc<dyn Signer>,
+        identity: Arc<dyn IdentityPolicy>,
+    ) -> Self {
+        let (signers, psks) = (vec![signer], Arc::new(NoPsks));
+        let settings = Settings::default();
+        Self { crypto, credential, signers, identity, psks, settings }
+    }
 }
 
 /// A client. Cheap to clone; holds no state that changes.

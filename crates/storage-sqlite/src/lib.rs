@@ -194,6 +194,11 @@ impl Storage for SqliteStorage {
     }
 }
 
+/// The program in the README, as a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
 #[cfg(test)]
 mod tests {
     use super::*;

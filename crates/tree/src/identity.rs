@@ -74,3 +74,17 @@ pub trait IdentityPolicy: Send + Sync {
         None
     }
 }
+
+/// A function is a policy for leaves; it lets nobody propose from outside the group.
+impl<Judge> IdentityPolicy for Judge
+where
+    Judge: Fn(&Candidate<'_>) -> Result<(), Refusal> + Send + Sync,
+{
+    fn validate_leaf(&self, candidate: &Candidate<'_>) -> Result<(), Refusal> {
+        self(candidate)
+    }
+
+    fn validate_external_sender(&self, _: &ExternalSender, _: u64) -> Result<(), Refusal> {
+        Err(Refusal("this policy knows no external senders".into()))
+    }
+}
