@@ -45,8 +45,13 @@ impl Entry {
 
 impl Vector for Entry {
     fn verify(&self, _: &Crypto, _: &mut dyn Random) -> Result<(), Failure> {
-        let computed = Self::of(TreeSize::from_leaves(self.n_leaves).at("n_leaves")?);
-        expect_equal("n_nodes", &computed.n_nodes, &self.n_nodes)?;
+        let size = TreeSize::from_leaves(self.n_leaves).at("n_leaves")?;
+        expect_equal("n_nodes", &size.nodes(), &self.n_nodes)?;
+        // Before anything is computed: a number costs nothing to write, its lists do.
+        for list in [&self.left, &self.right, &self.parent, &self.sibling] {
+            expect_equal("length of a list", &u32::try_from(list.len())?, &size.nodes())?;
+        }
+        let computed = Self::of(size);
         expect_equal("root", &computed.root, &self.root)?;
         expect_equal("left", &computed.left, &self.left)?;
         expect_equal("right", &computed.right, &self.right)?;
