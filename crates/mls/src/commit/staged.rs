@@ -4,13 +4,13 @@
 use std::sync::Arc;
 
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
-use crypto::{Digest, Signer};
+use crypto::{Digest, Secret, Signer, Suite};
 use tree::{AppliedProposals, LeafIndex, RatchetTree, TreeSize};
 use wire::{LeafNode, PreSharedKeyId, ReInit};
 
 use crate::epoch::Epoch;
 use crate::rows::{Overlay, load_epoch, structure, value};
-use crate::{Client, Delta, Effect, Error, Group, RowKey, RowKind, Storage};
+use crate::{Client, Delta, Effect, Error, Group, Misuse, RowKey, RowKind, Storage};
 
 /// Names an own commit: the hash of its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -151,6 +151,20 @@ impl PendingCommit {
     #[must_use]
     pub fn change(&self) -> &EpochChange {
         &self.staged.change
+    }
+
+    /// [`Group::export`] of the epoch that the commit leads to: for what must be said about that epoch
+    /// together with the commit. `suite` is the group's.
+    pub fn export(
+        &self,
+        suite: &Suite,
+        label: &str,
+        context: &[u8],
+        length: usize,
+    ) -> Result<Secret, Error> {
+        // A member does not remove itself, so an own commit always leads somewhere.
+        let epoch = self.staged.epoch.as_ref().ok_or(Misuse::Removed)?;
+        Ok(epoch.secrets.export(suite, label, context, length)?)
     }
 
     /// The row that lets the candidate survive a restart.

@@ -75,3 +75,16 @@ fn three_members_live_through_every_kind_of_change_in_every_suite() {
         life(suite, HandshakeFormat::Public);
     }
 }
+
+#[test]
+fn a_pending_commit_exports_what_its_epoch_will() {
+    let mut alice = Person::new("alice", Traits::new(1));
+    alice.create();
+    let made = alice.commit(CommitOptions::new());
+    let suite = alice.group().suite().clone();
+    let before = alice.group().export("label", b"context", 32).unwrap();
+    let ahead = made.pending.export(&suite, "label", b"context", 32).unwrap();
+    assert!(ahead != before);
+    alice.advance(made.pending);
+    assert!(ahead == alice.group().export("label", b"context", 32).unwrap());
+}
