@@ -1,0 +1,64 @@
+//! Requests in flight: what was asked, and what for.
+
+use crate::GroupId;
+use crate::engine::locate::Search;
+use crate::transport::HttpRequest;
+use codec::Decode;
+use delivery_api::directory::NameRecord;
+use delivery_api::inbox::InboxPage;
+use delivery_api::key_package::{ClaimedKeyPackage, Stock};
+use delivery_api::log::{LogPage, Receipt};
+use delivery_api::service::{Done, ServiceInfo};
+use delivery_api::{Name, Request};
+
+/// A request that waits for its answer.
+pub(super) enum Asked {
+    Acknowledge(Request<Done>, Vec<u64>),
+    Claim(Request<ClaimedKeyPackage>, u64, Name),
+    CreateLog(Request<Done>, GroupId),
+    Locate(Request<LogPage>, GroupId, Search),
+    Lookup(Request<NameRecord>, u64, Name),
+    PutName(Request<Done>),
+    ReadInbox(Request<InboxPage>),
+    ReadLog(Request<LogPage>, GroupId),
+    Register(Request<Done>),
+    ServiceInfo(Request<ServiceInfo>),
+    Stock(Request<Stock>),
+    Submit(Request<Receipt>, GroupId),
+    Upload(Request<Stock>, u64),
+}
+
+impl Asked {
+    /// The request as it travels.
+    pub(super) fn http(&self) -> HttpRequest {
+        match self {
+            Self::Acknowledge(request, _) => http(request),
+            Self::Claim(request, ..) => http(request),
+            Self::CreateLog(request, _) | Self::PutName(request) | Self::Register(request) => {
+                http(request)
+            }
+            Self::Locate(request, ..) | Self::ReadLog(request, _) => http(request),
+            Self::Lookup(request, ..) => http(request),
+            Self::ReadInbox(request) => http(request),
+            Self::ServiceInfo(request) => http(request),
+            Self::Stock(request) | Self::Upload(request, _) => http(request),
+            Self::Submit(request, _) => http(request),
+        }
+    }
+}
+
+/// A request as it travels.
+pub(super) fn http<A: Decode>(request: &Request<A>) -> HttpRequest {
+    use delivery_api::Route;
+    let wait_seconds = match request.route() {
+        Route::ReadInbox { window, .. } | Route::ReadLog { window, .. } => window.wait_seconds,
+        _ => 0,
+    };
+    HttpRequest {
+        method: request.method(),
+        path: request.path(),
+        authorization: request.authorization(),
+        body: request.body().to_vec(),
+        wait_seconds,
+    }
+}

@@ -1,0 +1,245 @@
+//! The inbox: Welcomes, each either joined with or put away, and acknowledged only after that is durable.
+
+use super::asked::Asked;
+use super::keys::access_seed;
+use super::locate::{Search, Step};
+use super::{Engine, OpenGroup, Task};
+use crate::id::LogExtension;
+use crate::identity::{Identity, identity_of};
+use crate::store::{GroupRecord, GroupStatus, NewEvent, StoreTransaction};
+use crate::{Error, EventKind, GroupId};
+use codec::Decode;
+use delivery_api::inbox::{Acknowledge, InboxPage, Item, ItemKind};
+use delivery_api::log::LogPage;
+use delivery_api::request::{self, Failure, Window};
+use delivery_api::service::Done;
+use delivery_api::{ChainHash, Position, Problem};
+use mls::Client;
+use wire::MlsMessage;
+
+/// Items of one page.
+const PAGE_LIMIT: u32 = 100;
+
+/// What became of a Welcome.
+enum Joining {
+    /// Joined.
+    Joined(Box<Joined>),
+    /// We seem to be in the group already: its log may tell of our removal.
+    MemberAlready,
+    /// Nothing can be done with it.
+    Unusable(String),
+}
+
+/// A group that was joined, before it is durable.
+struct Joined {
+    record: GroupRecord,
+    group: mls::Group,
+    members: Vec<Identity>,
+}
+
+impl Engine {
+    pub(super) fn ask_inbox(&self, now: u64) -> Result<Asked, Error> {
+        let window = Window { after: Position::START, limit: PAGE_LIMIT, wait_seconds: 0 };
+        let request = request::read_inbox(self.keys.device_id(), window);
+        Ok(Asked::ReadInbox(self.keys.sign_as_device(request, now)?))
+    }
+
+    /// Takes a page of the inbox.
+    pub(super) fn inbox_read(&mut self, page: &InboxPage, now: u64) -> Result<(), Error> {
+        let (mut joined, mut waits) = (false, false);
+        for item in &page.items {
+            if self.store.transaction()?.is_inbox_done(item.number)? {
+                continue;
+            }
+            match self.take_item(item, now)? {
+                true => joined = true,
+                false => waits = true,
+            }
+        }
+        if page.more && joined {
+            self.plan.push_front(Task::ReadInbox);
+        }
+        self.plan.push_front(Task::Acknowledge);
+        if waits {
+            self.plan_logs()?;
+            self.plan.push_back(Task::ReadInbox);
+        }
+        Ok(())
+    }
+
+    /// Makes an item durable here, or returns false: it waits for the logs to be read.
+    fn take_item(&mut self, item: &Item, now: u64) -> Result<bool, Error> {
+        let transaction = self.store.transaction()?;
+        let joining = match item.kind {
+            ItemKind::Welcome => Some(join(&self.client, &transaction, &item.bytes, now)?),
+            // Nothing is sent directly yet; what a later version sends is not for this one.
+            ItemKind::Direct => None,
+        };
+        transaction.put_inbox_done(item.number)?;
+        match joining {
+            None => transaction.commit()?,
+            Some(Joining::Joined(joined)) => {
+                let Joined { record, group, members } = *joined;
+                transaction.commit()?;
+                members.iter().for_each(|member| self.policy.pins.add(member));
+                self.plan.push_back(Task::Locate(record.id.clone(), Search::End));
+                let open = OpenGroup { group, pending: None, receipt: None };
+                self.open.insert(record.id, open);
+                // A key package was used.
+                self.plan.push_back(Task::Stock);
+            }
+            Some(Joining::MemberAlready) if self.put_off.insert(item.number) => return Ok(false),
+            Some(Joining::MemberAlready) => {
+                let reason = "this account is in the group already".to_owned();
+                put_away(transaction, reason)?;
+            }
+            Some(Joining::Unusable(reason)) => put_away(transaction, reason)?,
+        }
+        Ok(true)
+    }
+
+    pub(super) fn ask_acknowledge(&mut self, now: u64) -> Result<Option<Asked>, Error> {
+        let numbers = self.store.transaction()?.inbox_done()?;
+        if numbers.is_empty() {
+            return Ok(None);
+        }
+        let acknowledge = Acknowledge { numbers: numbers.clone() };
+        let request = request::acknowledge(self.keys.device_id(), &acknowledge);
+        Ok(Some(Asked::Acknowledge(self.keys.sign_as_device(request, now)?, numbers)))
+    }
+
+    pub(super) fn acknowledged(
+        &mut self,
+        answer: Result<Done, Failure>,
+        numbers: &[u64],
+    ) -> Result<(), Error> {
+        answer?;
+        let transaction = self.store.transaction()?;
+        for number in numbers {
+            transaction.delete_inbox_done(*number)?;
+        }
+        Ok(transaction.commit()?)
+    }
+
+    pub(super) fn ask_locate(
+        &mut self,
+        group: GroupId,
+        search: Search,
+        now: u64,
+    ) -> Result<Option<Asked>, Error> {
+        let record = self.store.transaction()?.group_record(&group)?;
+        let Some(record) = record.filter(|record| record.status == GroupStatus::Locating) else {
+            return Ok(None);
+        };
+        let window = Window { after: search.probe(), limit: 1, wait_seconds: 0 };
+        let request = request::read_log(record.log, window);
+        let request = self.keys.sign_as_member(request, &record.access_key, now)?;
+        Ok(Some(Asked::Locate(request, group, search)))
+    }
+
+    /// Goes on looking for the place in the log, or notes it and reads on from there.
+    pub(super) fn located(
+        &mut self,
+        answer: Result<LogPage, Failure>,
+        group: &GroupId,
+        search: Search,
+    ) -> Result<(), Error> {
+        match search.step(answer) {
+            Ok(Step::Next(search)) => {
+                self.plan.push_front(Task::Locate(group.clone(), search));
+                Ok(())
+            }
+            Ok(Step::Found(position, chain_hash)) => {
+                let transaction = self.store.transaction()?;
+                let Some(mut record) = transaction.group_record(group)? else { return Ok(()) };
+                record.status = GroupStatus::Active;
+                (record.position, record.head) = (position, position);
+                record.chain_hash = chain_hash;
+                transaction.put_group(&record)?;
+                transaction.commit()?;
+                self.plan.push_front(Task::ReadLog(group.clone()));
+                Ok(())
+            }
+            Err(Failure::Problem(Problem::NotAllowed | Problem::UnknownLog)) => {
+                self.halt(group, "the service has no place in its log for this epoch")
+            }
+            Err(failure) => Err(failure.into()),
+        }
+    }
+}
+
+/// Undoes what was begun and keeps only that the item is dealt with, and why it was of no use.
+fn put_away(transaction: StoreTransaction<'_>, reason: String) -> Result<(), Error> {
+    transaction.add_event(&NewEvent {
+        group: None,
+        position: Position::START,
+        epoch: 0,
+        kind: EventKind::WelcomeUnusable { reason },
+        message_id: None,
+        unread: true,
+    })?;
+    Ok(transaction.commit()?)
+}
+
+/// Joins by a Welcome within a transaction. It writes only if it succeeds.
+fn join(
+    client: &Client,
+    transaction: &StoreTransaction<'_>,
+    bytes: &[u8],
+    now: u64,
+) -> Result<Joining, Error> {
+    let Ok(welcome) = MlsMessage::from_bytes(bytes) else {
+        return Ok(Joining::Unusable("it is malformed".to_owned()));
+    };
+    let reference = match client.examine_welcome(&transaction.mls(), &welcome) {
+        Ok(Some(reference)) => reference,
+        Ok(None) => return Ok(Joining::Unusable("it is for no key package here".to_owned())),
+        Err(error) => return unusable(error),
+    };
+    let (group, delta) = match client.join(&transaction.mls(), &welcome, None, now) {
+        Ok(effect) => effect.into_parts(),
+        Err(mls::Error::Misuse(mls::Misuse::GroupExists)) => return Ok(Joining::MemberAlready),
+        Err(error) => return unusable(error),
+    };
+    let Some((log, name)) = LogExtension::read(group.extensions()) else {
+        return Ok(Joining::Unusable("the group does not say where its log is".to_owned()));
+    };
+    let members: Vec<Identity> =
+        group.members().filter_map(|member| identity_of(member.leaf)).collect();
+    let record = GroupRecord {
+        id: GroupId::new(group.group_id()),
+        access_key: access_seed(&group, log)?,
+        log,
+        name,
+        status: GroupStatus::Locating,
+        // Known once located.
+        position: Position::START,
+        head: Position::START,
+        chain_hash: ChainHash::new([0; 32]),
+    };
+    transaction.forget_log(&record.id)?;
+    transaction.apply(&delta)?;
+    transaction.use_key_package(reference.0.as_slice())?;
+    transaction.put_group(&record)?;
+    for member in &members {
+        transaction.pin(member)?;
+    }
+    let names = members.iter().map(|member| member.name.to_string()).collect();
+    transaction.add_event(&NewEvent {
+        group: Some(record.id.clone()),
+        position: Position::START,
+        epoch: group.epoch(),
+        kind: EventKind::Joined { members: names },
+        message_id: None,
+        unread: true,
+    })?;
+    Ok(Joining::Joined(Box::new(Joined { record, group, members })))
+}
+
+/// What an error of the MLS library means for a Welcome: mostly that it is of no use.
+fn unusable(error: mls::Error) -> Result<Joining, Error> {
+    match error {
+        mls::Error::Storage(_) => Err(error.into()),
+        other => Ok(Joining::Unusable(other.to_string())),
+    }
+}

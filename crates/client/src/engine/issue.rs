@@ -1,0 +1,354 @@
+//! From an intent to something to send: look up and claim what is missing, look at the group as it is
+//! now, and make the commit or message. What was made is stored with its keys before anything is sent.
+
+use super::asked::Asked;
+use super::keys::{SUITE, access_public_key, next_access_seed};
+use super::{Engine, OpenGroup, Task, check_usable};
+use crate::identity::identity_of;
+use crate::message::{LastSeen, MessageId, encode_payload};
+use crate::store::{GroupRecord, Intent, IntentRecord, Invitee, OutboxRecord, Submission};
+use crate::{Error, Misuse, StoreError};
+use codec::{Decode, Encode, Opaque};
+use delivery_api::directory::NameRecord;
+use delivery_api::key_package::{ClaimKeyPackage, ClaimedKeyPackage};
+use delivery_api::log::{Append, CommitBundle, Lane, WelcomeDelivery};
+use delivery_api::request::{self, Failure};
+use delivery_api::{DeviceId, IdempotencyKey, Name, Position, Problem, PublicKey};
+use mls::{CommitOptions, NewCommit, Suite};
+use std::collections::BTreeMap;
+use wire::{KeyPackage, KeyPackageRef, MlsMessage, MlsMessageBody};
+
+/// Bytes of an idempotency key.
+const IDEMPOTENCY_KEY_LENGTH: usize = 32;
+
+/// An intent that is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Done {
+    /// The entry that did it; the last one read, if there was nothing to do.
+    pub position: Position,
+    /// The group's epoch behind it.
+    pub epoch: u64,
+}
+
+/// Whose each key package is.
+type Recipients = BTreeMap<KeyPackageRef, DeviceId>;
+
+/// What becomes of an intent in the group as it is.
+enum Made {
+    /// Something to send, which is in the outbox, and the candidate behind it if it is a commit.
+    Submission(Option<Box<mls::PendingCommit>>),
+    /// It is so already.
+    Nothing,
+}
+
+impl Engine {
+    /// The next step of an intent that has nothing in the outbox; `None` if it has ended.
+    pub(super) fn prepare(
+        &mut self,
+        mut record: IntentRecord,
+        now: u64,
+    ) -> Result<Option<Task>, Error> {
+        let group = self.store.transaction()?.group_record(&record.group)?;
+        let Some(group) = group else {
+            let unknown = Misuse::NoSuchGroup(record.group.to_string());
+            return self.finish(&record, Err(unknown.into())).map(|()| None);
+        };
+        if let Err(misuse) = check_usable(group.status) {
+            return self.finish(&record, Err(misuse.into())).map(|()| None);
+        }
+        let mut open = self.take_open(&record.group)?;
+        if let Intent::Add(invitees) = &mut record.intent {
+            // Somebody else may have been faster.
+            let present = |name: &Name| find(&open.group, name).is_some();
+            invitees.retain(|invitee| !present(&invitee.name));
+            let missing = invitees.iter().find_map(|invitee| {
+                let claim = || invitee.key_package.is_none().then_some(Task::Claim(record.number));
+                invitee.device.is_none().then_some(Task::Lookup(record.number)).or_else(claim)
+            });
+            if missing.is_some() {
+                self.open.insert(record.group.clone(), open);
+                return Ok(missing);
+            }
+        }
+        let made = self.make(&record, &group, &mut open, now);
+        match made {
+            Ok(Made::Submission(pending)) => {
+                open.pending = pending.map(|pending| *pending);
+                self.open.insert(record.group.clone(), open);
+                Ok(Some(Task::Submit(record.group)))
+            }
+            Ok(Made::Nothing) => {
+                let done = Done { position: group.position, epoch: open.group.epoch() };
+                self.open.insert(record.group.clone(), open);
+                self.finish(&record, Ok(done)).map(|()| None)
+            }
+            // The group in memory may be ahead of the store: it is loaded again when needed.
+            Err(error) if is_about_the_intent(&error) => {
+                self.finish(&record, Err(error)).map(|()| None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Makes what the intent demands and stores it, with the keys it used, before it is sent.
+    fn make(
+        &mut self,
+        record: &IntentRecord,
+        group: &GroupRecord,
+        open: &mut OpenGroup,
+        now: u64,
+    ) -> Result<Made, Error> {
+        let seen = LastSeen::new(group.position, group.chain_hash).to_bytes();
+        let idempotency_key = self.idempotency_key()?;
+        let is_blocked = open.group.pending_proposals().next().is_some();
+        let transaction = self.store.transaction()?;
+        let (submission, pending) = match &record.intent {
+            Intent::Send { id, text } if !is_blocked => {
+                let payload = encode_payload(*id, text);
+                let effect = open.group.protect(&payload, &seen, &mut *self.random)?;
+                let (message, delta) = effect.into_parts();
+                transaction.apply(&delta)?;
+                let append = Append {
+                    head: group.head,
+                    idempotency_key,
+                    lane: Lane::Application,
+                    bytes: message.to_bytes().into(),
+                };
+                (Submission::Message(Box::new(append)), None)
+            }
+            intent => {
+                let mut options = CommitOptions { authenticated_data: seen, ..Default::default() };
+                options.welcome_per_member = true;
+                let suite = &self.keys.suite;
+                let Some((options, recipients)) = contents(options, intent, open, suite)? else {
+                    return Ok(Made::Nothing);
+                };
+                let effect = open.group.commit(options, now, &mut *self.random)?;
+                let (made, delta) = effect.into_parts();
+                transaction.apply(&delta)?;
+                let next = next_access_seed(&made.pending, suite, group.log)?;
+                let next = access_public_key(suite, &next)?;
+                let bundle = bundle((group.head, next), idempotency_key, &made, &recipients);
+                (Submission::Commit(Box::new(bundle)), Some(Box::new(made.pending)))
+            }
+        };
+        transaction.put_intent(record)?;
+        let (group, intent) = (record.group.clone(), record.number);
+        let outbox = OutboxRecord { group, intent, submission };
+        transaction.put_outbox(&outbox)?;
+        transaction.commit()?;
+        Ok(Made::Submission(pending))
+    }
+
+    fn idempotency_key(&mut self) -> Result<IdempotencyKey, Error> {
+        let mut bytes = [0; IDEMPOTENCY_KEY_LENGTH];
+        self.random.fill(&mut bytes)?;
+        // The length is within the type's bounds.
+        IdempotencyKey::new(&bytes).ok_or(crypto::CryptoError::InvalidLength.into())
+    }
+
+    /// A new message id.
+    pub(super) fn message_id(&mut self) -> Result<MessageId, Error> {
+        let mut id = MessageId::default();
+        self.random.fill(&mut id)?;
+        Ok(id)
+    }
+
+    pub(super) fn ask_lookup(&mut self, intent: u64) -> Result<Option<Asked>, Error> {
+        let Some(record) = self.intent(intent)? else { return Ok(None) };
+        let name = invitees(&record.intent).iter().find(|invitee| invitee.device.is_none());
+        let Some(name) = name.map(|invitee| invitee.name.clone()) else { return Ok(None) };
+        Ok(Some(Asked::Lookup(request::get_name(name.clone()), intent, name)))
+    }
+
+    /// Takes the directory's word for whose device a name is, unless we know better.
+    pub(super) fn looked_up(
+        &mut self,
+        answer: Result<NameRecord, Failure>,
+        intent: u64,
+        name: &Name,
+    ) -> Result<(), Error> {
+        let Some(record) = self.intent(intent)? else { return Ok(()) };
+        let devices = match answer {
+            Ok(record) => record.devices,
+            Err(failure) => return self.fail_or_stop(&record, failure),
+        };
+        let found = match self.policy.pins.get(name) {
+            Some(pinned) => devices.contains(&pinned).then_some(pinned).ok_or_else(|| {
+                let text = "is another device in the directory than before; compare safety numbers";
+                Error::Untrusted(format!("{name} {text}"))
+            }),
+            None => devices.first().copied().ok_or(Error::Refused(Problem::UnknownName)),
+        };
+        match found {
+            Ok(device) => self.put_invitee(record, name, |invitee| invitee.device = Some(device)),
+            Err(error) => self.finish(&record, Err(error)),
+        }
+    }
+
+    pub(super) fn ask_claim(&mut self, intent: u64, now: u64) -> Result<Option<Asked>, Error> {
+        let Some(record) = self.intent(intent)? else { return Ok(None) };
+        let lacks = |invitee: &&Invitee| invitee.key_package.is_none();
+        let invitee = invitees(&record.intent).iter().find(lacks);
+        let Some((name, Some(device))) =
+            invitee.map(|invitee| (invitee.name.clone(), invitee.device))
+        else {
+            return Ok(None);
+        };
+        let request = request::claim_key_package(device, &ClaimKeyPackage { suite: SUITE.0 });
+        Ok(Some(Asked::Claim(self.keys.sign_as_device(request, now)?, intent, name)))
+    }
+
+    /// Takes a key package, if it is of whom it should be.
+    pub(super) fn claimed(
+        &mut self,
+        answer: Result<ClaimedKeyPackage, Failure>,
+        intent: u64,
+        name: &Name,
+    ) -> Result<(), Error> {
+        let Some(record) = self.intent(intent)? else { return Ok(()) };
+        let bytes = match answer {
+            Ok(claimed) => claimed.key_package,
+            Err(failure) => return self.fail_or_stop(&record, failure),
+        };
+        let device = invitees(&record.intent).iter().find(|invitee| invitee.name == *name);
+        let device = device.and_then(|invitee| invitee.device);
+        let verified = read_key_package(&bytes).and_then(|key_package| {
+            let identity = self.policy.verify(&key_package.leaf_node);
+            identity.map_err(|refusal| Error::Untrusted(refusal.0))
+        });
+        match verified {
+            Ok(identity) if identity.name == *name && Some(identity.device) == device => {
+                self.put_invitee(record, name, |invitee| invitee.key_package = Some(bytes))
+            }
+            Ok(_) => {
+                let text = format!("the service gave a key package of somebody else for {name}");
+                self.finish(&record, Err(Error::Untrusted(text)))
+            }
+            Err(error) => self.finish(&record, Err(error)),
+        }
+    }
+
+    /// A refusal ends the intent; a service that cannot answer now ends the round.
+    fn fail_or_stop(&mut self, record: &IntentRecord, failure: Failure) -> Result<(), Error> {
+        match failure {
+            // Retryable once they have uploaded more, which may be never: not worth waiting for.
+            Failure::Problem(problem)
+                if !problem.entry().retryable || problem == Problem::NoKeyPackage =>
+            {
+                self.finish(record, Err(Error::Refused(problem)))
+            }
+            other => Err(other.into()),
+        }
+    }
+
+    fn put_invitee(
+        &mut self,
+        mut record: IntentRecord,
+        name: &Name,
+        change: impl FnOnce(&mut Invitee),
+    ) -> Result<(), Error> {
+        if let Intent::Add(invitees) = &mut record.intent
+            && let Some(invitee) = invitees.iter_mut().find(|invitee| invitee.name == *name)
+        {
+            change(invitee);
+        }
+        let transaction = self.store.transaction()?;
+        transaction.put_intent(&record)?;
+        Ok(transaction.commit()?)
+    }
+}
+
+/// What the commit of an intent contains, and whose each key package is; `None` if there is nothing to
+/// do.
+fn contents(
+    mut options: CommitOptions,
+    intent: &Intent,
+    open: &OpenGroup,
+    suite: &Suite,
+) -> Result<Option<(CommitOptions, Recipients)>, Error> {
+    let mut recipients = Recipients::new();
+    match intent {
+        // A message waits for the proposals before it; a commit of these alone is an update.
+        Intent::Send { .. } | Intent::Update => {}
+        Intent::Add(invitees) if invitees.is_empty() => return Ok(None),
+        Intent::Add(invitees) => {
+            for Invitee { device, key_package, .. } in invitees {
+                let (Some(device), Some(bytes)) = (device, key_package) else {
+                    return Err(StoreError::Corrupt("intent").into());
+                };
+                let key_package = read_key_package(bytes)?;
+                recipients.insert(key_package.reference(suite)?, *device);
+                options = options.add_member(key_package);
+            }
+        }
+        Intent::Remove(names) => {
+            let leaves: Vec<_> = names.iter().filter_map(|name| find(&open.group, name)).collect();
+            if leaves.is_empty() {
+                return Ok(None);
+            }
+            for leaf in leaves {
+                options = options.remove_member(leaf);
+            }
+        }
+    }
+    Ok(Some((options, recipients)))
+}
+
+/// A commit and everything that exists exactly if it wins.
+fn bundle(
+    (expected_head, next_access_key): (Position, PublicKey),
+    idempotency_key: IdempotencyKey,
+    made: &NewCommit,
+    recipients: &Recipients,
+) -> CommitBundle {
+    let mut welcomes = Vec::new();
+    for (message, references) in &made.welcomes {
+        let welcome = Opaque::from(message.to_bytes());
+        for recipient in references.iter().filter_map(|reference| recipients.get(reference)) {
+            welcomes.push(WelcomeDelivery { recipient: *recipient, welcome: welcome.clone() });
+        }
+    }
+    CommitBundle {
+        expected_head,
+        idempotency_key,
+        commit: made.commit.to_bytes().into(),
+        next_access_key,
+        // Joining from outside is to come.
+        join_key: None,
+        removes: !made.pending.change().removed.is_empty(),
+        welcomes,
+        group_info: Opaque::default(),
+        tree: None,
+    }
+}
+
+fn invitees(intent: &Intent) -> &[Invitee] {
+    match intent {
+        Intent::Add(invitees) => invitees,
+        Intent::Remove(_) | Intent::Send { .. } | Intent::Update => &[],
+    }
+}
+
+/// The leaf of a member by name.
+pub(super) fn find(group: &mls::Group, name: &Name) -> Option<tree::LeafIndex> {
+    let is_it = |leaf| identity_of(leaf).is_some_and(|identity| identity.name == *name);
+    group.members().find(|member| is_it(member.leaf)).map(|member| member.index)
+}
+
+fn read_key_package(bytes: &[u8]) -> Result<KeyPackage, Error> {
+    match MlsMessage::from_bytes(bytes) {
+        Ok(MlsMessage(MlsMessageBody::KeyPackage(key_package))) => Ok(*key_package),
+        Ok(_) => Err(mls::Error::Misuse(mls::Misuse::WrongMessageKind).into()),
+        Err(error) => Err(mls::Error::Malformed(error).into()),
+    }
+}
+
+/// Whether an error says something about what was wanted, rather than about this machine.
+fn is_about_the_intent(error: &Error) -> bool {
+    match error {
+        Error::Mls(error) => !matches!(error, mls::Error::Storage(_) | mls::Error::Crypto(_)),
+        Error::Misuse(_) | Error::Untrusted(_) => true,
+        _ => false,
+    }
+}

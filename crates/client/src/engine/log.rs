@@ -1,0 +1,461 @@
+//! Reading a group's log, entry by entry, and what each entry does to the group.
+//!
+//! A page is taken in one transaction. For each entry, in order:
+//!
+//! 1. The chain: the entry continues what was read, or the service has forked the log and following ends.
+//! 2. Is it ours, waiting in the outbox? Then it is accepted: a commit is merged, a message is done.
+//! 3. Otherwise MLS processes it. An invalid entry is skipped, by every member alike. One that only *our*
+//!    identity policy refuses cannot be skipped: the others go on without us, so following ends here.
+//! 4. The place in the log moves behind it.
+//!
+//! A commit of others takes whatever waits in the outbox with it: it was made for an epoch, or a head,
+//! that is over. The intent behind it stays, and is issued anew on top.
+
+use super::accepted::Accepted;
+use super::asked::Asked;
+use super::issue::Done;
+use super::keys::{Keys, access_seed};
+use super::submit::is_behind;
+use super::{Engine, OpenGroup, Task};
+use crate::identity::{Identity, identity_of};
+use crate::message::{LastSeen, decode_payload};
+use crate::store::{
+    GroupRecord, GroupStatus, Intent, NewEvent, OutboxRecord, StoreTransaction, Submission,
+};
+use crate::{Error, EventKind, GroupId, ServiceFault, StoreError};
+use codec::Decode;
+use crypto::CryptoError;
+use delivery_api::log::{Entry, EntryKind, LogPage};
+use delivery_api::request::{self, Failure, Window};
+use delivery_api::{ChainHash, Position, Problem, limits};
+use mls::{ApplicationMessage, EpochChange, Received, StagedEpoch};
+use wire::MlsMessage;
+
+impl Engine {
+    pub(super) fn ask_log(&mut self, group: GroupId, now: u64) -> Result<Option<Asked>, Error> {
+        let record = self.store.transaction()?.group_record(&group)?;
+        let Some(record) = record.filter(|record| record.status == GroupStatus::Active) else {
+            return Ok(None);
+        };
+        let window =
+            Window { after: record.position, limit: limits::PAGE_LIMIT_MAX, wait_seconds: 0 };
+        let request = request::read_log(record.log, window);
+        let request = self.keys.sign_as_member(request, &record.access_key, now)?;
+        Ok(Some(Asked::ReadLog(request, group)))
+    }
+
+    /// Takes a page of a log, or the refusal to give one.
+    pub(super) fn log_read(
+        &mut self,
+        answer: Result<LogPage, Failure>,
+        group: &GroupId,
+        now: u64,
+    ) -> Result<(), Error> {
+        let reason = match answer {
+            Ok(page) => return self.take_page(&page, group, now),
+            Err(Failure::Problem(Problem::BeyondEnd { .. })) => "the service has lost entries",
+            Err(Failure::Problem(Problem::Gone { .. })) => {
+                "the service no longer keeps what was missed"
+            }
+            Err(Failure::Problem(Problem::NotAllowed | Problem::UnknownLog)) => {
+                "the service does not let this member read on"
+            }
+            Err(failure) => return Err(failure.into()),
+        };
+        self.halt(group, reason)
+    }
+
+    fn take_page(&mut self, page: &LogPage, group: &GroupId, now: u64) -> Result<(), Error> {
+        let mut open = self.take_open(group)?;
+        let transaction = self.store.transaction()?;
+        let record = transaction.group_record(group)?;
+        let Some(record) = record.filter(|record| record.status == GroupStatus::Active) else {
+            return Ok(());
+        };
+        let outbox = transaction.outbox(group)?;
+        let (keys, learned) = (&self.keys, Learned::default());
+        let mut reading =
+            Reading { keys, transaction: &transaction, open: &mut open, record, outbox, learned };
+        if page.chain_hash != reading.record.chain_hash {
+            reading.halt("the service shows another past than before")?;
+        }
+        for entry in &page.entries {
+            if reading.record.status != GroupStatus::Active {
+                break;
+            }
+            reading.entry(entry, now)?;
+        }
+        let advanced = !page.entries.is_empty();
+        if !advanced && page.stopped {
+            reading.halt("reading ended at a commit that did not remove this account")?;
+        }
+        let Reading { record, learned, .. } = reading;
+        transaction.put_group(&record)?;
+        transaction.commit()?;
+        let is_short = is_behind(open.receipt, record.position);
+        self.learn(learned);
+        if record.status == GroupStatus::Active {
+            self.open.insert(group.clone(), open);
+            if advanced && (record.position < page.end || page.stopped || is_short) {
+                self.plan.push_front(Task::ReadLog(group.clone()));
+            } else if is_short {
+                return Err(ServiceFault::Inconsistent("a receipt beyond the end").into());
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes what is ours, right behind what was read.
+    pub(super) fn merge_taken(
+        &mut self,
+        group: &GroupId,
+        accepted: &Accepted,
+    ) -> Result<(), Error> {
+        let mut open = self.take_open(group)?;
+        let transaction = self.store.transaction()?;
+        let missing = || StoreError::Corrupt("outbox");
+        let record = transaction.group_record(group)?.ok_or_else(missing)?;
+        let outbox = transaction.outbox(group)?.ok_or_else(missing)?;
+        let kind = match &outbox.submission {
+            Submission::Commit(_) => EntryKind::Commit,
+            Submission::Message(append) => append.lane.kind(),
+        };
+        let place = (accepted.position(), kind);
+        let bytes = outbox.submission.entry_bytes();
+        let chain_hash = self.keys.next_chain_hash(record.chain_hash, place, bytes)?;
+        let (keys, learned, outbox) = (&self.keys, Learned::default(), Some(outbox));
+        let mut reading =
+            Reading { keys, transaction: &transaction, open: &mut open, record, outbox, learned };
+        if chain_hash == accepted.chain_hash() {
+            reading.own(accepted)?;
+            reading.move_behind(place, chain_hash)?;
+        } else {
+            reading.halt("a receipt does not continue the log")?;
+        }
+        let Reading { record, learned, .. } = reading;
+        transaction.put_group(&record)?;
+        transaction.commit()?;
+        self.learn(learned);
+        self.open.insert(group.clone(), open);
+        Ok(())
+    }
+
+    /// Releases what a transaction taught, once it is durable.
+    fn learn(&mut self, learned: Learned) {
+        learned.pins.iter().for_each(|identity| self.policy.pins.add(identity));
+        for (intent, done) in learned.done {
+            if self.awaited.contains(&intent) {
+                self.outcomes.insert(intent, Ok(done));
+            }
+        }
+    }
+
+    /// Ends following a group: going on would not be safe.
+    pub(super) fn halt(&mut self, group: &GroupId, reason: &str) -> Result<(), Error> {
+        self.open.remove(group);
+        let transaction = self.store.transaction()?;
+        if let Some(mut record) = transaction.group_record(group)? {
+            halt(&transaction, &mut record, reason)?;
+            transaction.put_group(&record)?;
+            transaction.commit()?;
+        }
+        Ok(())
+    }
+}
+
+fn halt(
+    transaction: &StoreTransaction<'_>,
+    record: &mut GroupRecord,
+    reason: &str,
+) -> Result<(), StoreError> {
+    record.status = GroupStatus::Halted;
+    transaction.delete_outbox(&record.id)?;
+    transaction.add_event(&NewEvent {
+        group: Some(record.id.clone()),
+        position: record.position,
+        epoch: 0,
+        kind: EventKind::Halted { reason: reason.to_owned() },
+        message_id: None,
+        unread: true,
+    })?;
+    Ok(())
+}
+
+/// What is to be released when the transaction is durable.
+#[derive(Default)]
+struct Learned {
+    pins: Vec<Identity>,
+    done: Vec<(u64, Done)>,
+}
+
+/// A group while its log is read, within one transaction.
+struct Reading<'a> {
+    keys: &'a Keys,
+    transaction: &'a StoreTransaction<'a>,
+    open: &'a mut OpenGroup,
+    record: GroupRecord,
+    outbox: Option<OutboxRecord>,
+    learned: Learned,
+}
+
+impl Reading<'_> {
+    fn entry(&mut self, entry: &Entry, now: u64) -> Result<(), Error> {
+        if entry.position != self.record.position.next() {
+            return Err(ServiceFault::Inconsistent("a page with a gap").into());
+        }
+        let chain_hash = self.keys.chain_over(self.record.chain_hash, entry)?;
+        let outbox = self.outbox.as_ref().map(|outbox| &outbox.submission);
+        let accepted = outbox.and_then(|ours| Accepted::by_entry(ours, entry, chain_hash));
+        match accepted {
+            Some(accepted) => self.own(&accepted)?,
+            None => self.of_others(entry, now)?,
+        }
+        if self.record.status != GroupStatus::Halted {
+            self.move_behind((entry.position, entry.kind), chain_hash)?;
+        }
+        Ok(())
+    }
+
+    /// The place in the log moves behind an entry.
+    fn move_behind(
+        &mut self,
+        (position, kind): (Position, EntryKind),
+        chain_hash: ChainHash,
+    ) -> Result<(), Error> {
+        self.record.position = position;
+        self.record.chain_hash = chain_hash;
+        if kind == EntryKind::Commit {
+            self.record.head = position;
+        }
+        if self.open.receipt.is_some_and(|receipt| receipt <= position) {
+            self.open.receipt = None;
+        }
+        Ok(self.transaction.put_chain_hash(&self.record)?)
+    }
+
+    /// What waits in the outbox is in the log.
+    fn own(&mut self, accepted: &Accepted) -> Result<(), Error> {
+        let Some(outbox) = self.outbox.take() else { return Ok(()) };
+        let position = accepted.position();
+        let intents = self.transaction.intents()?;
+        let intent = intents.into_iter().find(|record| record.number == outbox.intent);
+        let intent = intent.ok_or(StoreError::Corrupt("outbox"))?;
+        self.transaction.delete_outbox(&self.record.id)?;
+        match (&outbox.submission, intent.intent) {
+            (Submission::Commit(_), wish) => {
+                let pending = self.open.pending.take();
+                let pending = pending.ok_or(StoreError::Corrupt("pending commit"))?;
+                let change = pending.change().clone();
+                self.advance(pending.into(), &change, position)?;
+                if matches!(wish, Intent::Send { .. }) {
+                    // Only the proposals that stood before it are out of the way.
+                    return Ok(());
+                }
+            }
+            (Submission::Message(_), Intent::Send { id, text }) => {
+                let me = &self.keys.identity;
+                let kind = EventKind::Message { from: me.name.to_string(), text };
+                let message_id = Some((me.device, id));
+                let event = NewEvent { message_id, ..self.event(position, kind, false) };
+                self.transaction.add_event(&event)?;
+            }
+            (Submission::Message(_), _) => return Err(StoreError::Corrupt("outbox").into()),
+        }
+        self.transaction.delete_intent(outbox.intent)?;
+        let done = Done { position, epoch: self.open.group.epoch() };
+        self.learned.done.push((outbox.intent, done));
+        Ok(())
+    }
+
+    fn of_others(&mut self, entry: &Entry, now: u64) -> Result<(), Error> {
+        if entry.kind == EntryKind::Commit {
+            // Made for a head that is no more.
+            self.outbox = None;
+            self.transaction.delete_outbox(&self.record.id)?;
+        }
+        if self.transaction.has_own_message(&self.record.id, entry.position)? {
+            return Ok(());
+        }
+        let received = match MlsMessage::from_bytes(&entry.bytes) {
+            Ok(message) => self.open.group.process(&message, now),
+            Err(error) => Err(mls::Error::Malformed(error)),
+        };
+        let (received, delta) = match received {
+            Ok(effect) => effect.into_parts(),
+            Err(error) => return self.invalid(entry, error),
+        };
+        self.transaction.apply(&delta)?;
+        match (entry.kind, received) {
+            (EntryKind::Commit, Received::Commit(staged)) => {
+                self.drop_candidate()?;
+                let change = staged.change().clone();
+                self.advance((*staged).into(), &change, entry.position)
+            }
+            (EntryKind::Commit, Received::OwnCommit(id)) => self.forgotten_commit(id, entry),
+            (EntryKind::Application, Received::Application(message)) => {
+                self.message(entry, &message)
+            }
+            (EntryKind::Proposal, Received::Proposal(_)) | (_, Received::OwnMessage { .. }) => {
+                Ok(())
+            }
+            (_, Received::OtherEpoch { .. }) => self.skip(entry, "it is of another epoch"),
+            _ => self.skip(entry, "it is not of the kind that the log says"),
+        }
+    }
+
+    /// The candidate of our own that lost, if there is one.
+    fn drop_candidate(&mut self) -> Result<(), Error> {
+        if let Some(pending) = self.open.pending.take() {
+            let ((), delta) = self.open.group.discard(pending).into_parts();
+            self.transaction.apply(&delta)?;
+        }
+        Ok(())
+    }
+
+    /// An own commit that was given up here, and was taken all the same.
+    fn forgotten_commit(&mut self, id: mls::CommitId, entry: &Entry) -> Result<(), Error> {
+        self.open.pending = None;
+        let candidates = self.open.group.pending_commits(&self.transaction.mls())?;
+        match candidates.into_iter().find(|pending| pending.id() == id) {
+            Some(pending) => {
+                let change = pending.change().clone();
+                self.advance(pending.into(), &change, entry.position)
+            }
+            None => self.halt("an own commit was taken that is not known any more"),
+        }
+    }
+
+    /// The group moves to the next epoch.
+    fn advance(
+        &mut self,
+        next: StagedEpoch,
+        change: &EpochChange,
+        position: Position,
+    ) -> Result<(), Error> {
+        let by = self.committer(change);
+        let (_, delta) = self.open.group.advance(next)?.into_parts();
+        self.transaction.apply(&delta)?;
+        for (_, leaf) in change.added.iter() {
+            if let Some(identity) = identity_of(leaf) {
+                self.transaction.pin(&identity)?;
+                self.learned.pins.push(identity);
+            }
+        }
+        for kind in kinds(change, &by) {
+            let mine = by == self.keys.identity.name.as_str();
+            let event = NewEvent { epoch: change.epoch, ..self.event(position, kind, !mine) };
+            self.transaction.add_event(&event)?;
+        }
+        if change.self_removed {
+            self.record.status = GroupStatus::Removed;
+        } else {
+            self.record.access_key = access_seed(&self.open.group, self.record.log)?;
+        }
+        Ok(())
+    }
+
+    /// The name of who committed, while the group is still in the old epoch.
+    fn committer(&self, change: &EpochChange) -> String {
+        let joins = change.committer.and_then(|committer| {
+            change.added.iter().find(|(index, _)| change.external && *index == committer)
+        });
+        let leaf = match (joins, change.committer) {
+            (Some((_, leaf)), _) => Some(&**leaf),
+            (None, Some(index)) => self.open.group.member(index.as_u32()).map(|member| member.leaf),
+            (None, None) => None,
+        };
+        name_of(leaf.and_then(identity_of))
+    }
+
+    fn message(&mut self, entry: &Entry, message: &ApplicationMessage) -> Result<(), Error> {
+        if self.is_forked(entry, &message.authenticated_data)? {
+            return self.halt("a member saw another past in the log");
+        }
+        let identity = identity_of(&message.leaf);
+        let (Some((id, text)), Some(identity)) = (decode_payload(&message.data), identity) else {
+            return self.skip(entry, "a message in a form that this version does not know");
+        };
+        let kind = EventKind::Message { from: identity.name.to_string(), text };
+        let message_id = Some((identity.device, id));
+        let event = self.event(entry.position, kind, true);
+        self.transaction.add_event(&NewEvent { message_id, epoch: message.epoch, ..event })?;
+        Ok(())
+    }
+
+    /// Whether the sender of an entry saw another log than we do.
+    fn is_forked(&self, entry: &Entry, authenticated_data: &[u8]) -> Result<bool, Error> {
+        let Some(seen) = LastSeen::read(authenticated_data) else { return Ok(false) };
+        if seen.position >= entry.position {
+            return Ok(true);
+        }
+        // What is older than what we keep, or than our joining, cannot be compared.
+        let ours = self.transaction.chain_hash(&self.record.id, seen.position)?;
+        Ok(ours.is_some_and(|ours| ours != seen.chain_hash))
+    }
+
+    /// What an error means: the fault of who wrote the entry is everybody's to skip.
+    fn invalid(&mut self, entry: &Entry, error: mls::Error) -> Result<(), Error> {
+        use mls::Error as E;
+        match error {
+            E::Malformed(_) | E::Violation(_) | E::MissingPsk(_) | E::Limit(_) => {
+                self.skip(entry, &error.to_string())
+            }
+            E::Misuse(mls::Misuse::WrongMessageKind) => self.skip(entry, &error.to_string()),
+            E::Crypto(
+                CryptoError::AeadOpen
+                | CryptoError::InvalidLength
+                | CryptoError::InvalidPublicKey
+                | CryptoError::InvalidSignature,
+            ) => self.skip(entry, &error.to_string()),
+            E::Refused(refusal) => self.halt(&refusal.0),
+            other => Err(other.into()),
+        }
+    }
+
+    fn skip(&mut self, entry: &Entry, reason: &str) -> Result<(), Error> {
+        let kind = EventKind::EntrySkipped { reason: reason.to_owned() };
+        self.transaction.add_event(&self.event(entry.position, kind, true))?;
+        Ok(())
+    }
+
+    fn halt(&mut self, reason: &str) -> Result<(), Error> {
+        self.outbox = None;
+        Ok(halt(self.transaction, &mut self.record, reason)?)
+    }
+
+    fn event(&self, position: Position, kind: EventKind, unread: bool) -> NewEvent {
+        NewEvent {
+            group: Some(self.record.id.clone()),
+            position,
+            epoch: self.open.group.epoch(),
+            kind,
+            message_id: None,
+            unread,
+        }
+    }
+}
+
+fn name_of(identity: Option<Identity>) -> String {
+    // The policy lets nobody in without an identity.
+    identity.map_or_else(|| "?".to_owned(), |identity| identity.name.to_string())
+}
+
+/// What a change is to people.
+fn kinds(change: &EpochChange, by: &str) -> Vec<EventKind> {
+    if change.self_removed {
+        return vec![EventKind::RemovedFromGroup { by: by.to_owned() }];
+    }
+    let names = |leaves: &[(tree::LeafIndex, std::sync::Arc<wire::LeafNode>)]| -> Vec<String> {
+        leaves.iter().map(|(_, leaf)| name_of(identity_of(leaf))).collect()
+    };
+    let removed = names(&change.removed).into_iter();
+    let removed = removed.map(|name| EventKind::MemberRemoved { by: by.to_owned(), name });
+    let added = names(&change.added).into_iter();
+    let added = added.map(|name| EventKind::MemberAdded { by: by.to_owned(), name });
+    let mut kinds: Vec<EventKind> = removed.chain(added).collect();
+    let is_quiet = kinds.is_empty();
+    // Every commit renews its sender's keys; that is worth a word only if it does nothing else.
+    let updated = names(&change.updated).into_iter().filter(|name| is_quiet || name != by);
+    kinds.extend(updated.map(|name| EventKind::KeysUpdated { name }));
+    kinds
+}

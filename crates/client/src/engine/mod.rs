@@ -1,0 +1,413 @@
+//! The engine: decides what to ask the service and what an answer means. It does no network I/O.
+//!
+//! Calling order:
+//!
+//! 1. Say what is wanted: [`Engine::create_group`], [`Engine::add`], [`Engine::remove`], [`Engine::send`],
+//!    [`Engine::update_keys`], or [`Engine::sync`] to fetch what is new. Wishes are stored as *intents*.
+//! 2. Until [`Next::Idle`]: send what [`Engine::next`] gives, hand what comes back to [`Engine::answer`].
+//!    If nothing comes back, or an error comes out, [`Engine::abandon`]; whatever is durable is taken up
+//!    again by the next round, in this process or another.
+//! 3. Look: [`Engine::take_outcome`] of an intent, [`Engine::unread`] events.
+//!
+//! # The one rule
+//!
+//! What was made for an intent (a commit, a message) is stored before it is sent, together with the keys
+//! that it used. It is merged only against proof that the service took it (`accepted`): a signed
+//! receipt, or the own bytes in the log. Everything that an answer changes, from MLS rows to the place in
+//! the log to the event that the user will see, becomes durable in one transaction; if that fails, the
+//! group in memory is dropped.
+//!
+//! | file | what |
+//! |---|---|
+//! | `account` | service key, registration, stock of key packages |
+//! | `inbox`, `locate` | Welcomes: join, find the place in the log |
+//! | `issue` | from an intent to something to send |
+//! | `submit` | sending it, and what the service says |
+//! | `log` | reading a group's log, entry by entry |
+
+mod accepted;
+mod account;
+mod asked;
+mod groups;
+mod inbox;
+mod issue;
+pub(crate) mod keys;
+pub(crate) mod locate;
+mod log;
+mod submit;
+
+use crate::id::LOG_EXTENSION;
+use crate::identity::{self, PinnedNames, Pins};
+use crate::store::{GroupStatus, IntentRecord, NewEvent, Store, StoreError};
+use crate::transport::{HttpRequest, HttpResponse};
+use crate::{Error, Event, EventKind, GroupId, Misuse};
+use asked::Asked;
+use crypto::{Crypto, Random};
+use delivery_api::Position;
+use keys::Keys;
+use locate::Search;
+use mls::{Client, ClientConfig, NoPsks, PendingCommit, Settings};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub use groups::{GroupState, GroupSummary};
+pub use issue::Done;
+
+/// Where randomness comes from.
+pub type BoxedRandom = Box<dyn Random + Send>;
+
+/// What to do next.
+#[derive(Debug)]
+pub enum Next {
+    /// Send this, and hand what comes back to [`Engine::answer`].
+    Ask(HttpRequest),
+    /// Nothing.
+    Idle,
+    /// Wait as long before asking again: others were faster.
+    Wait(Duration),
+}
+
+/// A step of the plan. The plan is not durable: what must not be forgotten is in the store, from where
+/// [`Engine::durable_task`] takes it when the plan is empty.
+enum Task {
+    Acknowledge,
+    Claim(u64),
+    CreateLog(GroupId),
+    Locate(GroupId, Search),
+    Lookup(u64),
+    Pause(Duration),
+    PutName,
+    ReadInbox,
+    ReadLog(GroupId),
+    Register,
+    ServiceInfo,
+    Stock,
+    Submit(GroupId),
+    Upload,
+}
+
+/// A group in memory.
+struct OpenGroup {
+    group: mls::Group,
+    /// The commit in the outbox.
+    pending: Option<PendingCommit>,
+    /// A receipt said that something of ours is here; until it was read, the log is not at its end.
+    receipt: Option<Position>,
+}
+
+/// The engine of one account.
+pub struct Engine {
+    store: Store,
+    keys: Keys,
+    client: Client,
+    policy: Arc<PinnedNames>,
+    random: BoxedRandom,
+    open: BTreeMap<GroupId, OpenGroup>,
+    plan: VecDeque<Task>,
+    asked: Option<Asked>,
+    /// Intents whose outcome somebody in this process waits for.
+    awaited: BTreeSet<u64>,
+    outcomes: BTreeMap<u64, Result<Done, Error>>,
+    /// Items of the inbox that wait for a log to be read first.
+    put_off: BTreeSet<u64>,
+}
+
+impl Engine {
+    /// The engine of the account in a store.
+    ///
+    /// # Errors
+    /// The store holds no account, or not one that this client can use.
+    pub(crate) fn open(
+        mut store: Store,
+        crypto: &Crypto,
+        random: BoxedRandom,
+    ) -> Result<Self, Error> {
+        let transaction = store.transaction()?;
+        let account = transaction.account()?.ok_or(StoreError::NoAccount)?;
+        let pins = Arc::new(Pins::new(transaction.pins()?));
+        drop(transaction);
+        let suite = crypto.suite(keys::SUITE).ok_or(crypto::CryptoError::Unsupported)?;
+        let provider = Arc::clone(suite.provider());
+        let keys = Keys::new(suite, &account)?;
+        let policy = Arc::new(PinnedNames { provider, pins });
+        let client = client(crypto, &keys, &policy)?;
+        Ok(Self {
+            store,
+            keys,
+            client,
+            policy,
+            random,
+            open: BTreeMap::new(),
+            plan: VecDeque::new(),
+            asked: None,
+            awaited: BTreeSet::new(),
+            outcomes: BTreeMap::new(),
+            put_off: BTreeSet::new(),
+        })
+    }
+
+    /// Whose engine this is.
+    #[must_use]
+    pub fn identity(&self) -> &identity::Identity {
+        &self.keys.identity
+    }
+
+    /// Says that news is wanted: of every group, of the inbox, of the stock of key packages.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn sync(&mut self) -> Result<(), Error> {
+        self.plan_logs()?;
+        self.plan.push_back(Task::ReadInbox);
+        self.plan.push_back(Task::Stock);
+        Ok(())
+    }
+
+    /// Plans to read the logs of all groups in use. Before the inbox: a Welcome back into a group is
+    /// only understood once the removal before it was.
+    fn plan_logs(&mut self) -> Result<(), Error> {
+        let transaction = self.store.transaction()?;
+        for record in transaction.group_records()? {
+            if record.status == GroupStatus::Active {
+                self.plan.push_back(Task::ReadLog(record.id));
+            }
+        }
+        Ok(())
+    }
+
+    /// What to do next, at a time in seconds since 1970.
+    ///
+    /// # Errors
+    /// The store or cryptography failed. What is about one intent alone becomes its outcome instead.
+    pub fn next(&mut self, now: u64) -> Result<Next, Error> {
+        loop {
+            if self.keys.service.is_none() {
+                self.plan.push_front(Task::ServiceInfo);
+            }
+            let task = match self.plan.pop_front() {
+                Some(task) => Some(task),
+                None => self.durable_task(now)?,
+            };
+            let Some(task) = task else { return Ok(Next::Idle) };
+            if let Task::Pause(delay) = task {
+                return Ok(Next::Wait(delay));
+            }
+            if let Some(asked) = self.ask(task, now)? {
+                let request = asked.http();
+                self.asked = Some(asked);
+                return Ok(Next::Ask(request));
+            }
+        }
+    }
+
+    /// Takes the answer to what [`Engine::next`] gave last.
+    ///
+    /// # Errors
+    /// The service refused what was no intent, breaks its protocol, or the store failed. The engine is
+    /// consistent; call [`Engine::abandon`].
+    pub fn answer(&mut self, response: &HttpResponse, now: u64) -> Result<(), Error> {
+        let (status, body) = (response.status, response.body.as_slice());
+        match self.asked.take() {
+            None => Ok(()),
+            Some(Asked::Acknowledge(request, numbers)) => {
+                self.acknowledged(request.answer(status, body), &numbers)
+            }
+            Some(Asked::Claim(request, intent, name)) => {
+                self.claimed(request.answer(status, body), intent, &name)
+            }
+            Some(Asked::CreateLog(request, group)) => {
+                self.log_created(request.answer(status, body), &group)
+            }
+            Some(Asked::Locate(request, group, search)) => {
+                self.located(request.answer(status, body), &group, search)
+            }
+            Some(Asked::Lookup(request, intent, name)) => {
+                self.looked_up(request.answer(status, body), intent, &name)
+            }
+            Some(Asked::PutName(request)) => self.name_put(request.answer(status, body)),
+            Some(Asked::ReadInbox(request)) => self.inbox_read(&request.answer(status, body)?, now),
+            Some(Asked::ReadLog(request, group)) => {
+                self.log_read(request.answer(status, body), &group, now)
+            }
+            Some(Asked::Register(request)) => {
+                request.answer(status, body)?;
+                self.plan.push_front(Task::PutName);
+                Ok(())
+            }
+            Some(Asked::ServiceInfo(request)) => self.service_known(request.answer(status, body)?),
+            Some(Asked::Stock(request)) => self.stock_known(&request.answer(status, body)?, now),
+            Some(Asked::Submit(request, group)) => {
+                self.submitted(request.answer(status, body), &group, now)
+            }
+            Some(Asked::Upload(request, number)) => {
+                self.uploaded(request.answer(status, body).map(drop), number)
+            }
+        }
+    }
+
+    /// Gives up the round: nothing came back, or an error came out. Nothing durable is lost.
+    pub fn abandon(&mut self) {
+        self.asked = None;
+        self.plan.clear();
+    }
+
+    /// What became of an intent; `None` while it is not done.
+    pub fn take_outcome(&mut self, intent: u64) -> Option<Result<Done, Error>> {
+        self.awaited.remove(&intent);
+        self.outcomes.remove(&intent)
+    }
+
+    /// The next step that the store demands.
+    fn durable_task(&mut self, now: u64) -> Result<Option<Task>, Error> {
+        let transaction = self.store.transaction()?;
+        if !transaction.account()?.is_some_and(|account| account.registered) {
+            return Ok(Some(Task::Register));
+        }
+        for record in transaction.group_records()? {
+            match record.status {
+                GroupStatus::Creating => return Ok(Some(Task::CreateLog(record.id))),
+                GroupStatus::Locating => return Ok(Some(Task::Locate(record.id, Search::End))),
+                GroupStatus::Active | GroupStatus::Halted | GroupStatus::Removed => {}
+            }
+        }
+        if transaction.next_upload()?.is_some() {
+            return Ok(Some(Task::Upload));
+        }
+        if !transaction.inbox_done()?.is_empty() {
+            return Ok(Some(Task::Acknowledge));
+        }
+        drop(transaction);
+        self.intent_task(now)
+    }
+
+    /// The next step of the oldest intent.
+    fn intent_task(&mut self, now: u64) -> Result<Option<Task>, Error> {
+        loop {
+            let transaction = self.store.transaction()?;
+            let Some(record) = transaction.intents()?.into_iter().next() else { return Ok(None) };
+            if transaction.outbox(&record.group)?.is_some() {
+                return Ok(Some(Task::Submit(record.group)));
+            }
+            drop(transaction);
+            // Without a task the intent is done, or cannot be; the next one may have one.
+            if let Some(task) = self.prepare(record, now)? {
+                return Ok(Some(task));
+            }
+        }
+    }
+
+    /// The request of a step; `None` if there is nothing to ask any more.
+    fn ask(&mut self, task: Task, now: u64) -> Result<Option<Asked>, Error> {
+        match task {
+            Task::Acknowledge => self.ask_acknowledge(now),
+            Task::Claim(intent) => self.ask_claim(intent, now),
+            Task::CreateLog(group) => self.ask_create_log(group, now),
+            Task::Locate(group, search) => self.ask_locate(group, search, now),
+            Task::Lookup(intent) => self.ask_lookup(intent),
+            Task::Pause(_) => Ok(None),
+            Task::PutName => self.ask_put_name(now).map(Some),
+            Task::ReadInbox => self.ask_inbox(now).map(Some),
+            Task::ReadLog(group) => self.ask_log(group, now),
+            Task::Register => self.ask_register(now).map(Some),
+            Task::ServiceInfo => {
+                Ok(Some(Asked::ServiceInfo(delivery_api::request::service_info())))
+            }
+            Task::Stock => self.ask_stock(now).map(Some),
+            Task::Submit(group) => self.ask_submit(group, now),
+            Task::Upload => self.ask_upload(now),
+        }
+    }
+
+    /// Ends an intent. If nobody in this process waits for it, a failure becomes an event.
+    fn finish(&mut self, record: &IntentRecord, outcome: Result<Done, Error>) -> Result<(), Error> {
+        let is_awaited = self.awaited.contains(&record.number);
+        let transaction = self.store.transaction()?;
+        transaction.delete_intent(record.number)?;
+        if let (false, Err(error)) = (is_awaited, &outcome) {
+            transaction.add_event(&NewEvent {
+                group: Some(record.group.clone()),
+                position: Position::START,
+                epoch: 0,
+                kind: EventKind::IntentFailed {
+                    what: record.intent.to_string(),
+                    reason: error.to_string(),
+                },
+                message_id: None,
+                unread: true,
+            })?;
+        }
+        transaction.commit()?;
+        if is_awaited {
+            self.outcomes.insert(record.number, outcome);
+        }
+        Ok(())
+    }
+
+    /// The intent with a number, if it is not done.
+    fn intent(&mut self, number: u64) -> Result<Option<IntentRecord>, Error> {
+        let intents = self.store.transaction()?.intents()?;
+        Ok(intents.into_iter().find(|record| record.number == number))
+    }
+
+    /// The events that nobody has taken yet, oldest first.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn unread(&mut self) -> Result<Vec<Event>, Error> {
+        Ok(self.store.transaction()?.unread()?)
+    }
+
+    /// Says that the events up to a number were taken.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn set_read(&mut self, up_to: u64) -> Result<(), Error> {
+        let transaction = self.store.transaction()?;
+        transaction.set_read(up_to)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// The store, for an account that turned out not to be possible.
+    pub(crate) fn into_store(self) -> Store {
+        self.store
+    }
+}
+
+/// The MLS client of an account.
+fn client(crypto: &Crypto, keys: &Keys, policy: &Arc<PinnedNames>) -> Result<Client, Error> {
+    use crypto::Signer;
+    let signature_key = keys.signature.public_key();
+    let credential = identity::credential(&keys.identity, &keys.device, signature_key)?;
+    let settings = Settings {
+        extensions: vec![LOG_EXTENSION],
+        credentials: vec![wire::CredentialType::BASIC],
+        // The service refuses what was protected under an older head, so nothing of a past epoch follows
+        // a newer commit, and its keys can go at once.
+        past_epochs_max: 0,
+        // Rejoining by external commit is to come; until then nobody comes in that way.
+        external_commits: mls::ExternalCommitPolicy::Refuse,
+        ..Settings::default()
+    };
+    Ok(Client::new(ClientConfig {
+        crypto: crypto.clone(),
+        credential,
+        signers: vec![Arc::clone(&keys.signature) as Arc<dyn Signer>],
+        identity: Arc::clone(policy) as Arc<dyn tree::IdentityPolicy>,
+        psks: Arc::new(NoPsks),
+        settings,
+    }))
+}
+
+/// Refuses to work for a group that cannot be used.
+fn check_usable(status: GroupStatus) -> Result<(), Misuse> {
+    match status {
+        GroupStatus::Active | GroupStatus::Creating | GroupStatus::Locating => Ok(()),
+        GroupStatus::Halted => {
+            Err(Misuse::GroupUnusable("following it is not safe any more".to_owned()))
+        }
+        GroupStatus::Removed => {
+            Err(Misuse::GroupUnusable("this account was removed from it".to_owned()))
+        }
+    }
+}

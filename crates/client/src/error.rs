@@ -1,0 +1,173 @@
+//! Why something did not work, by whose fault.
+
+use crate::store::StoreError;
+use crate::transport::TransportError;
+use crypto::CryptoError;
+use delivery_api::Problem;
+use delivery_api::request::Failure;
+use std::fmt;
+
+/// Why something did not work.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// Cryptography failed: no randomness, or a damaged key.
+    Crypto(CryptoError),
+    /// The MLS library failed or refused.
+    Mls(mls::Error),
+    /// The caller asked for what cannot be.
+    Misuse(Misuse),
+    /// The service could not be reached. What was asked for is stored and goes out with the next request.
+    Offline(TransportError),
+    /// The service refused.
+    Refused(Problem),
+    /// The service does not keep the protocol.
+    Service(ServiceFault),
+    /// The database failed, or is in use by another process.
+    Store(StoreError),
+    /// Somebody is not who they seem to be.
+    Untrusted(String),
+}
+
+/// What a caller did wrong, or what is not so any more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Misuse {
+    /// Several groups have this name; the id tells them apart.
+    AmbiguousGroup(String),
+    /// Others were faster too many times in a row; try again.
+    Contention,
+    /// There is an account in the folder already.
+    AccountExists,
+    /// The group cannot be used: the client was removed, or following it is not safe.
+    GroupUnusable(String),
+    /// The name is not 1 to 64 of `a`-`z`, `0`-`9`, `.`, `_`, `-`, starting with a letter or digit.
+    InvalidName(String),
+    /// A group's name is empty or too long.
+    InvalidGroupName,
+    /// There is no such group.
+    NoSuchGroup(String),
+    /// The account is not in the group.
+    NotAMember(String),
+    /// Removing oneself takes somebody else.
+    RemovesSelf,
+    /// The message is too long.
+    TextTooLong,
+}
+
+/// How the service breaks the protocol.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServiceFault {
+    /// A receipt that the service's key did not sign, or that does not belong to the submission.
+    BadReceipt,
+    /// What answers is not the delivery protocol, or a version that this client does not know.
+    NotThisProtocol(String),
+    /// The service says one thing and then another.
+    Inconsistent(&'static str),
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Crypto(error) => write!(formatter, "cryptography failed: {error}"),
+            Self::Mls(error) => error.fmt(formatter),
+            Self::Misuse(misuse) => misuse.fmt(formatter),
+            Self::Offline(error) => error.fmt(formatter),
+            Self::Refused(problem) => write!(formatter, "the delivery service refused: {problem}"),
+            Self::Service(fault) => fault.fmt(formatter),
+            Self::Store(error) => error.fmt(formatter),
+            Self::Untrusted(text) => write!(formatter, "not trusted: {text}"),
+        }
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Misuse {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AccountExists => {
+                formatter.write_str("there is an account in this folder already")
+            }
+            Self::AmbiguousGroup(name) => {
+                write!(formatter, "several groups are called `{name}`; use the id")
+            }
+            Self::Contention => formatter.write_str("others were faster too many times; try again"),
+            Self::GroupUnusable(why) => write!(formatter, "the group cannot be used: {why}"),
+            Self::InvalidGroupName => {
+                formatter.write_str("a group's name has 1 to 100 bytes and no control characters")
+            }
+            Self::InvalidName(name) => write!(
+                formatter,
+                "`{name}` is not a name: 1 to 64 of a-z, 0-9, `.`, `_`, `-`, a letter or digit first"
+            ),
+            Self::NoSuchGroup(name) => write!(formatter, "there is no group `{name}`"),
+            Self::NotAMember(name) => write!(formatter, "`{name}` is not in the group"),
+            Self::RemovesSelf => formatter.write_str("only somebody else can remove this account"),
+            Self::TextTooLong => formatter.write_str("the message is too long"),
+        }
+    }
+}
+
+impl fmt::Display for ServiceFault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadReceipt => formatter.write_str("the delivery service gave a bad receipt"),
+            Self::Inconsistent(what) => {
+                write!(formatter, "the delivery service contradicts itself: {what}")
+            }
+            Self::NotThisProtocol(text) => {
+                write!(formatter, "this is not a delivery service: {text}")
+            }
+        }
+    }
+}
+
+impl From<CryptoError> for Error {
+    fn from(error: CryptoError) -> Self {
+        Self::Crypto(error)
+    }
+}
+
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        match failure {
+            Failure::Problem(problem) => Self::Refused(problem),
+            other => Self::Service(ServiceFault::NotThisProtocol(other.to_string())),
+        }
+    }
+}
+
+impl From<Misuse> for Error {
+    fn from(misuse: Misuse) -> Self {
+        Self::Misuse(misuse)
+    }
+}
+
+impl From<ServiceFault> for Error {
+    fn from(fault: ServiceFault) -> Self {
+        Self::Service(fault)
+    }
+}
+
+impl From<StoreError> for Error {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl From<TransportError> for Error {
+    fn from(error: TransportError) -> Self {
+        Self::Offline(error)
+    }
+}
+
+impl From<mls::Error> for Error {
+    fn from(error: mls::Error) -> Self {
+        match error {
+            mls::Error::Refused(refusal) => Self::Untrusted(refusal.0),
+            other => Self::Mls(other),
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What happens in groups, as the application is told and as the history keeps it.
+//!
+//! An event's order is its `number`: the order in which this client made it durable. Its place in the
+//! group's one order is `position`; every member sees the same happen at the same position.
+
+use crate::GroupId;
+use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
+use delivery_api::Position;
+
+/// Something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// Its number on this client.
+    pub number: u64,
+    /// The group, if it concerns one.
+    pub group: Option<GroupId>,
+    /// The entry of the group's log behind it, or 0.
+    pub position: Position,
+    /// The epoch: of a message, in which it was sent; of a change, which it began.
+    pub epoch: u64,
+    /// What happened.
+    pub kind: EventKind,
+}
+
+macro_rules! kinds {
+    ($(#[$doc:meta])* pub enum EventKind { $($(#[$variant_doc:meta])* $tag:literal $variant:ident {
+        $($(#[$field_doc:meta])* $field:ident: $wrapper:ty),* $(,)?
+    })* }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Eq)]
+        #[non_exhaustive]
+        pub enum EventKind {
+            $($(#[$variant_doc])* $variant { $($(#[$field_doc])* $field: $wrapper),* },)*
+        }
+
+        impl Encode for EventKind {
+            fn encode(&self, writer: &mut Writer) {
+                match self {
+                    $(Self::$variant { $($field),* } => {
+                        u8::encode(&$tag, writer);
+                        $(Stored::store($field, writer);)*
+                    })*
+                }
+            }
+        }
+
+        impl Decode for EventKind {
+            fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                let error = reader.error(DecodeErrorKind::InvalidValue("event kind"));
+                Ok(match u8::decode(reader)? {
+                    $($tag => Self::$variant { $($field: Stored::load(reader)?),* },)*
+                    _ => return Err(error),
+                })
+            }
+        }
+    };
+}
+
+kinds! {
+    /// What happened. Names are account names, checked by the identity policy.
+    pub enum EventKind {
+        /// Somebody said something.
+        1 Message {
+            /// Who sent it.
+            from: String,
+            /// What it says.
+            text: String,
+        }
+        /// A group was created here.
+        2 Created {}
+        /// This client joined a group, or came back.
+        3 Joined {
+            /// Everybody in the group, this client's account included.
+            members: Vec<String>,
+        }
+        /// Somebody was added.
+        4 MemberAdded {
+            /// Who added them.
+            by: String,
+            /// Who was added.
+            name: String,
+        }
+        /// Somebody was removed.
+        5 MemberRemoved {
+            /// Who removed them.
+            by: String,
+            /// Who was removed.
+            name: String,
+        }
+        /// A member changed its keys.
+        6 KeysUpdated {
+            /// Who.
+            name: String,
+        }
+        /// This client was removed from the group.
+        7 RemovedFromGroup {
+            /// Who removed it.
+            by: String,
+        }
+        /// An entry of the log is invalid; every member skips it.
+        8 EntrySkipped {
+            /// Why.
+            reason: String,
+        }
+        /// A Welcome arrived that could not be used; it was put away.
+        9 WelcomeUnusable {
+            /// Why.
+            reason: String,
+        }
+        /// The group cannot be followed safely any more; nothing is sent to it.
+        10 Halted {
+            /// Why.
+            reason: String,
+        }
+        /// Something that was asked for could not be done and was given up.
+        11 IntentFailed {
+            /// What was wanted.
+            what: String,
+            /// Why it cannot be done.
+            reason: String,
+        }
+    }
+}
+
+/// How a field of an event is kept.
+trait Stored: Sized {
+    fn store(&self, writer: &mut Writer);
+    fn load(reader: &mut Reader<'_>) -> Result<Self, DecodeError>;
+}
+
+impl Stored for String {
+    fn store(&self, writer: &mut Writer) {
+        writer.opaque(self.as_bytes());
+    }
+
+    fn load(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let error = reader.error(DecodeErrorKind::InvalidValue("text"));
+        Self::from_utf8(Opaque::decode(reader)?.into_vec()).map_err(|_| error)
+    }
+}
+
+impl Stored for Vec<String> {
+    fn store(&self, writer: &mut Writer) {
+        let texts: Vec<Opaque> = self.iter().map(|text| text.as_bytes().into()).collect();
+        texts.encode(writer);
+    }
+
+    fn load(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let error = reader.error(DecodeErrorKind::InvalidValue("text"));
+        let texts = Vec::<Opaque>::decode(reader)?;
+        let texts = texts.into_iter().map(|text| String::from_utf8(text.into_vec()));
+        texts.collect::<Result<_, _>>().map_err(|_| error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::EventKind;
+    use codec::{Decode, Encode};
+
+    #[test]
+    fn kinds_survive_storage() {
+        let text = |text: &str| text.to_owned();
+        for kind in [
+            EventKind::Message { from: text("bob"), text: text("hé") },
+            EventKind::Created {},
+            EventKind::Joined { members: vec![text("a"), text("b")] },
+            EventKind::RemovedFromGroup { by: text("alice") },
+        ] {
+            assert_eq!(EventKind::from_bytes(&kind.to_bytes()), Ok(kind));
+        }
+        assert!(EventKind::from_bytes(&[99]).is_err());
+        assert!(EventKind::from_bytes(&[7, 1, 0xff]).is_err());
+    }
+}

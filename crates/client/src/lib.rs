@@ -1,0 +1,49 @@
+//! The client: accounts, groups and messages over the delivery service, durably.
+//!
+//! * To have an account, [`Account::create`]; to come back to it, [`Account::open`].
+//! * To talk: [`Account::create_group`], [`Account::add`], [`Account::remove`], [`Account::send`],
+//!   [`Account::update_keys`]; to hear, [`Account::receive`] and [`Account::follow`].
+//! * To look: [`Account::groups`], [`Account::group`], [`Account::history`].
+//! * To bring another network, implement [`transport::Transport`]. To drive everything by hand, as a
+//!   simulator does, take the [`engine::Engine`].
+//!
+//! Everything an account does is stored before it is sent, and everything it learns is stored before it
+//! is told. A process may be killed at any moment and another one carries on from the same folder; one
+//! process at a time uses it. Encryption of the folder is not there yet: whoever reads the disk reads the
+//! messages and the keys.
+//!
+//! ```no_run
+//! use client::{Account, EventKind};
+//!
+//! # fn main() -> Result<(), client::Error> {
+//! let mut alice = Account::create("alice-home".as_ref(), "alice", "http://127.0.0.1:7420")?;
+//! let group = alice.create_group("garden")?;
+//! alice.add(&group, &["bob"])?;
+//! alice.send(&group, "hello")?;
+//! for event in alice.receive()? {
+//!     if let EventKind::Message { from, text } = event.kind {
+//!         println!("{from}: {text}");
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod account;
+pub mod engine;
+mod error;
+mod event;
+mod id;
+mod identity;
+mod message;
+mod store;
+pub mod transport;
+
+pub use account::{Account, Peek};
+pub use engine::{Done, GroupState, GroupSummary};
+pub use error::{Error, Misuse, ServiceFault};
+pub use event::{Event, EventKind};
+pub use id::GroupId;
+pub use identity::Identity;
+pub use message::TEXT_BYTES_MAX;
+pub use store::StoreError;

@@ -1,0 +1,157 @@
+//! The statements on the account itself: who it is, whom it knows, its key packages.
+
+use super::{AccountRecord, KeyPackageRecord, StoreError, StoreTransaction, Stored, value};
+use crate::identity::Identity;
+use crypto::Secret;
+use delivery_api::{DeviceId, Name, PublicKey};
+use rusqlite::{OptionalExtension, params};
+
+fn name(text: &str) -> Stored<Name> {
+    Name::new(text).ok_or(StoreError::Corrupt("name"))
+}
+
+impl StoreTransaction<'_> {
+    /// The account, once it is made.
+    pub(crate) fn account(&self) -> Stored<Option<AccountRecord>> {
+        let sql = "SELECT name, server, service_key, device_key, signature_key, registered
+                   FROM account WHERE id = 1";
+        let row = self.0.query_row(sql, [], |row| {
+            let name: String = row.get(0)?;
+            let keys: (Vec<u8>, Vec<u8>) = (row.get(3)?, row.get(4)?);
+            Ok((name, row.get(1)?, row.get::<_, Option<[u8; 32]>>(2)?, keys, row.get(5)?))
+        });
+        let Some((text, server, service_key, keys, registered)) = row.optional()? else {
+            return Ok(None);
+        };
+        Ok(Some(AccountRecord {
+            name: name(&text)?,
+            server,
+            service_key: service_key.map(PublicKey::new),
+            device_key: value::from_column(keys.0)?,
+            signature_key: value::from_column(keys.1)?,
+            registered,
+        }))
+    }
+
+    /// Writes the account.
+    pub(crate) fn put_account(&self, account: &AccountRecord) -> Stored<()> {
+        let column = |key: &Secret| value::to_column(key);
+        let sql = "INSERT OR REPLACE INTO account
+                   (id, name, server, service_key, device_key, signature_key, registered)
+                   VALUES (1, ?, ?, ?, ?, ?, ?)";
+        self.0.execute(
+            sql,
+            params![
+                account.name.as_str(),
+                account.server,
+                account.service_key.as_ref().map(PublicKey::as_bytes),
+                column(&account.device_key).expose(),
+                column(&account.signature_key).expose(),
+                account.registered,
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// Pins the service's key.
+    pub(crate) fn set_service_key(&self, key: PublicKey) -> Stored<()> {
+        self.0.execute("UPDATE account SET service_key = ?", [key.as_bytes()])?;
+        Ok(())
+    }
+
+    /// Remembers that the service knows the device under the name.
+    pub(crate) fn set_registered(&self) -> Stored<()> {
+        self.0.execute("UPDATE account SET registered = 1", [])?;
+        Ok(())
+    }
+
+    /// Every pinned name.
+    pub(crate) fn pins(&self) -> Stored<Vec<Identity>> {
+        let mut statement = self.0.prepare_cached("SELECT name, device_id FROM pins")?;
+        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+        rows.map(|row| {
+            let (text, device) = row?;
+            Ok(Identity { name: name(&text)?, device: DeviceId::new(device) })
+        })
+        .collect()
+    }
+
+    /// Pins a name that is not pinned yet.
+    pub(crate) fn pin(&self, identity: &Identity) -> Stored<()> {
+        self.0
+            .prepare_cached("INSERT OR IGNORE INTO pins (name, device_id) VALUES (?, ?)")?
+            .execute(params![identity.name.as_str(), identity.device.as_bytes()])?;
+        Ok(())
+    }
+
+    /// Writes an own key package.
+    pub(crate) fn put_key_package(&self, record: &KeyPackageRecord) -> Stored<()> {
+        self.0
+            .prepare_cached(
+                "INSERT INTO key_packages (reference, last_resort, used, not_after)
+                 VALUES (?, ?, 0, ?)",
+            )?
+            .execute(params![record.reference, record.last_resort, record.not_after])?;
+        Ok(())
+    }
+
+    /// Notes that a group was joined with a key package; forgets it unless it is a last resort.
+    pub(crate) fn use_key_package(&self, reference: &[u8]) -> Stored<()> {
+        let sql = "DELETE FROM key_packages WHERE reference = ? AND last_resort = 0";
+        self.0.execute(sql, [reference])?;
+        self.0.execute("UPDATE key_packages SET used = 1 WHERE reference = ?", [reference])?;
+        Ok(())
+    }
+
+    /// Whether there is a last-resort key package that nobody has used and that is valid until `time`.
+    pub(crate) fn has_fresh_last_resort(&self, time: u64) -> Stored<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM key_packages
+                   WHERE last_resort = 1 AND used = 0 AND not_after > ?)";
+        Ok(self.0.query_row(sql, [time], |row| row.get(0))?)
+    }
+
+    /// Adds an upload of key packages to what is to be sent.
+    pub(crate) fn add_upload(&self, body: &[u8]) -> Stored<()> {
+        self.0.execute("INSERT INTO uploads (body) VALUES (?)", [body])?;
+        Ok(())
+    }
+
+    /// The oldest upload that is to be sent.
+    pub(crate) fn next_upload(&self) -> Stored<Option<(u64, Vec<u8>)>> {
+        let sql = "SELECT number, body FROM uploads ORDER BY number LIMIT 1";
+        let row = self.0.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
+        Ok(row.optional()?)
+    }
+
+    /// Forgets an upload that was taken.
+    pub(crate) fn delete_upload(&self, number: u64) -> Stored<()> {
+        self.0.execute("DELETE FROM uploads WHERE number = ?", [number])?;
+        Ok(())
+    }
+
+    /// Notes that an item of the inbox is durable here.
+    pub(crate) fn put_inbox_done(&self, number: u64) -> Stored<()> {
+        self.0.execute("INSERT OR IGNORE INTO inbox_done (number) VALUES (?)", [number])?;
+        Ok(())
+    }
+
+    /// Whether an item of the inbox is durable here.
+    pub(crate) fn is_inbox_done(&self, number: u64) -> Stored<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM inbox_done WHERE number = ?)";
+        Ok(self.0.query_row(sql, [number], |row| row.get(0))?)
+    }
+
+    /// The items that are durable here and not acknowledged there.
+    pub(crate) fn inbox_done(&self) -> Stored<Vec<u64>> {
+        let mut statement =
+            self.0.prepare_cached("SELECT number FROM inbox_done ORDER BY number")?;
+        let rows = statement.query_map([], |row| row.get(0))?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Forgets an item that was acknowledged.
+    pub(crate) fn delete_inbox_done(&self, number: u64) -> Stored<()> {
+        self.0.prepare_cached("DELETE FROM inbox_done WHERE number = ?")?.execute([number])?;
+        Ok(())
+    }
+}

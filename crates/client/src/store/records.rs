@@ -1,0 +1,231 @@
+//! What the rows mean: one type per table, and the encodings of what is kept as bytes.
+
+use crate::message::MessageId;
+use crate::{EventKind, GroupId};
+use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
+use crypto::Secret;
+use delivery_api::log::{Append, CommitBundle};
+use delivery_api::{ChainHash, DeviceId, LogId, Name, Position, PublicKey};
+
+/// The account.
+pub(crate) struct AccountRecord {
+    pub(crate) name: Name,
+    pub(crate) server: String,
+    pub(crate) service_key: Option<PublicKey>,
+    pub(crate) device_key: Secret,
+    pub(crate) signature_key: Secret,
+    pub(crate) registered: bool,
+}
+
+/// How a group stands with the service. Whether the own client is a member, MLS knows too; here it
+/// is what decides whether the log is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum GroupStatus {
+    /// Created here; its log does not exist yet.
+    Creating,
+    /// Joined by a Welcome; where its segment starts is not known yet.
+    Locating,
+    /// In use.
+    Active,
+    /// This client was removed.
+    Removed,
+    /// Not safe to follow any more.
+    Halted,
+}
+
+impl GroupStatus {
+    pub(super) const fn code(self) -> u8 {
+        match self {
+            Self::Creating => 1,
+            Self::Locating => 2,
+            Self::Active => 3,
+            Self::Removed => 4,
+            Self::Halted => 5,
+        }
+    }
+
+    pub(super) fn from_code(code: u8) -> Option<Self> {
+        [Self::Creating, Self::Locating, Self::Active, Self::Removed, Self::Halted]
+            .into_iter()
+            .find(|status| status.code() == code)
+    }
+}
+
+/// A group.
+pub(crate) struct GroupRecord {
+    pub(crate) id: GroupId,
+    pub(crate) log: LogId,
+    pub(crate) name: String,
+    pub(crate) status: GroupStatus,
+    pub(crate) position: Position,
+    pub(crate) chain_hash: ChainHash,
+    pub(crate) head: Position,
+    pub(crate) access_key: Secret,
+}
+
+/// An event before it has a number.
+pub(crate) struct NewEvent {
+    pub(crate) group: Option<GroupId>,
+    pub(crate) position: Position,
+    pub(crate) epoch: u64,
+    pub(crate) kind: EventKind,
+    /// Of a message: whose device, and its id there.
+    pub(crate) message_id: Option<(DeviceId, MessageId)>,
+    /// Whether the application learns of it by asking for news; own doings it knows.
+    pub(crate) unread: bool,
+}
+
+/// Somebody to be added.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Invitee {
+    pub(crate) name: Name,
+    /// The device, once looked up.
+    pub(crate) device: Option<DeviceId>,
+    /// Its key package, once claimed; kept over lost races and restarts, since each is handed out once.
+    pub(crate) key_package: Option<Opaque>,
+}
+
+impl Encode for Invitee {
+    fn encode(&self, writer: &mut Writer) {
+        writer.opaque(self.name.as_str().as_bytes());
+        self.device.encode(writer);
+        self.key_package.encode(writer);
+    }
+}
+
+impl Decode for Invitee {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            name: decode_name(reader)?,
+            device: Decode::decode(reader)?,
+            key_package: Decode::decode(reader)?,
+        })
+    }
+}
+
+/// What the user wants of a group.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Intent {
+    /// Add these.
+    Add(Vec<Invitee>),
+    /// Remove these.
+    Remove(Vec<Name>),
+    /// Say something.
+    Send {
+        /// The message's id, the same however often it is encrypted.
+        id: MessageId,
+        /// What to say.
+        text: String,
+    },
+    /// Change the own keys.
+    Update,
+}
+
+impl std::fmt::Display for Intent {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let list = |names: Vec<&str>| names.join(", ");
+        match self {
+            Self::Add(invitees) => {
+                let names = invitees.iter().map(|invitee| invitee.name.as_str()).collect();
+                write!(formatter, "add {}", list(names))
+            }
+            Self::Remove(names) => {
+                write!(formatter, "remove {}", list(names.iter().map(Name::as_str).collect()))
+            }
+            Self::Send { .. } => formatter.write_str("send a message"),
+            Self::Update => formatter.write_str("update keys"),
+        }
+    }
+}
+
+impl Encode for Intent {
+    fn encode(&self, writer: &mut Writer) {
+        match self {
+            Self::Add(invitees) => {
+                1_u8.encode(writer);
+                invitees.encode(writer);
+            }
+            Self::Remove(names) => {
+                2_u8.encode(writer);
+                let names: Vec<Opaque> =
+                    names.iter().map(|name| name.as_str().as_bytes().into()).collect();
+                names.encode(writer);
+            }
+            Self::Send { id, text } => {
+                3_u8.encode(writer);
+                id.encode(writer);
+                writer.opaque(text.as_bytes());
+            }
+            Self::Update => 4_u8.encode(writer),
+        }
+    }
+}
+
+impl Decode for Intent {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let error = reader.error(DecodeErrorKind::InvalidValue("intent"));
+        match u8::decode(reader)? {
+            1 => Ok(Self::Add(Decode::decode(reader)?)),
+            2 => {
+                let names = Vec::<Opaque>::decode(reader)?;
+                let names = names.iter().map(|name| parse_name(name));
+                Ok(Self::Remove(names.collect::<Option<_>>().ok_or(error)?))
+            }
+            3 => {
+                let id = Decode::decode(reader)?;
+                let text = String::from_utf8(reader.opaque()?.to_vec()).map_err(|_| error)?;
+                Ok(Self::Send { id, text })
+            }
+            4 => Ok(Self::Update),
+            _ => Err(error),
+        }
+    }
+}
+
+fn parse_name(bytes: &[u8]) -> Option<Name> {
+    Name::new(std::str::from_utf8(bytes).ok()?)
+}
+
+fn decode_name(reader: &mut Reader<'_>) -> Result<Name, DecodeError> {
+    let error = reader.error(DecodeErrorKind::InvalidValue("name"));
+    parse_name(reader.opaque()?).ok_or(error)
+}
+
+/// An intent that is not done.
+pub(crate) struct IntentRecord {
+    pub(crate) number: u64,
+    pub(crate) group: GroupId,
+    pub(crate) intent: Intent,
+    pub(crate) attempts: u32,
+}
+
+/// What is to be sent exactly as it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Submission {
+    Commit(Box<CommitBundle>),
+    Message(Box<Append>),
+}
+
+impl Submission {
+    /// The bytes that the log will hold.
+    pub(crate) fn entry_bytes(&self) -> &[u8] {
+        match self {
+            Self::Commit(bundle) => &bundle.commit,
+            Self::Message(append) => &append.bytes,
+        }
+    }
+}
+
+/// What was made for an intent.
+pub(crate) struct OutboxRecord {
+    pub(crate) group: GroupId,
+    pub(crate) intent: u64,
+    pub(crate) submission: Submission,
+}
+
+/// An own key package.
+pub(crate) struct KeyPackageRecord {
+    pub(crate) reference: Vec<u8>,
+    pub(crate) last_resort: bool,
+    pub(crate) not_after: u64,
+}

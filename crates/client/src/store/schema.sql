@@ -1,0 +1,94 @@
+-- Everything that a client keeps, for one account on one device.
+--
+-- One transaction spans what belongs together: the rows of a group's MLS state, the place up to which
+-- its log was read, what was read, and what is to be sent. Values that are secret say so; they are in
+-- clear today, inside a folder that only its owner may enter (see store/mod.rs).
+
+-- The account: one row.
+CREATE TABLE account (
+    id                  INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    name                TEXT NOT NULL,
+    server              TEXT NOT NULL,      -- URL of the delivery service
+    service_key         BLOB,               -- Ed25519 key of the service, pinned when first seen
+    device_key          BLOB NOT NULL,      -- secret: seed of the device's Ed25519 key
+    signature_key       BLOB NOT NULL,      -- secret: private key that signs leaves and messages
+    registered          INTEGER NOT NULL    -- 1 once the service knows the device under the name
+) STRICT;
+
+-- The rows of the MLS library are in the table that storage_sqlite::SCHEMA makes. Secret.
+
+-- One row per group: its log, and how far it was read.
+CREATE TABLE groups (
+    group_id            BLOB NOT NULL PRIMARY KEY,
+    log_id              BLOB NOT NULL,
+    name                TEXT NOT NULL,
+    status              INTEGER NOT NULL,   -- see GroupStatus
+    position            INTEGER NOT NULL,   -- the last entry that was read
+    chain_hash          BLOB NOT NULL,      -- the chain up to it
+    head                INTEGER NOT NULL,   -- the last commit that was read, valid or not
+    access_key          BLOB NOT NULL       -- secret: seed of the current epoch's access key
+) STRICT;
+
+-- The chain at the latest positions of each log, to compare with what others saw there.
+CREATE TABLE chain_hashes (
+    group_id            BLOB NOT NULL,
+    position            INTEGER NOT NULL,
+    chain_hash          BLOB NOT NULL,
+    PRIMARY KEY (group_id, position)
+) STRICT, WITHOUT ROWID;
+
+-- What happened, in the order in which this client learned of it.
+CREATE TABLE history (
+    number              INTEGER PRIMARY KEY AUTOINCREMENT,
+    group_id            BLOB NOT NULL,      -- empty if it concerns no group
+    position            INTEGER NOT NULL,   -- in the group's log, 0 if it has no place there
+    epoch               INTEGER NOT NULL,
+    what                BLOB NOT NULL,      -- an EventKind, with the text of a message
+    message_id          BLOB,               -- of a message: its sender's device, then its id
+    unread              INTEGER NOT NULL    -- 1 until it was handed to the application
+) STRICT;
+CREATE UNIQUE INDEX history_messages ON history (group_id, message_id)
+    WHERE message_id IS NOT NULL;
+CREATE INDEX history_by_group ON history (group_id, number);
+CREATE INDEX history_unread ON history (number) WHERE unread = 1;
+
+-- What the user wants and the service has not taken yet.
+CREATE TABLE intents (
+    number              INTEGER PRIMARY KEY AUTOINCREMENT,
+    group_id            BLOB NOT NULL,
+    intent              BLOB NOT NULL,      -- an Intent
+    attempts            INTEGER NOT NULL    -- how often it lost a race
+) STRICT;
+
+-- What was made for an intent and must be sent exactly like this, or be given up. One per group.
+CREATE TABLE outbox (
+    group_id            BLOB NOT NULL PRIMARY KEY,
+    intent              INTEGER NOT NULL REFERENCES intents (number),
+    kind                INTEGER NOT NULL,   -- 1 commit bundle, 2 message
+    body                BLOB NOT NULL       -- the request's body
+) STRICT;
+
+-- Items of the inbox that are durable here and not acknowledged there.
+CREATE TABLE inbox_done (
+    number              INTEGER NOT NULL PRIMARY KEY
+) STRICT;
+
+-- Own key packages whose private keys are among the MLS rows.
+CREATE TABLE key_packages (
+    reference           BLOB NOT NULL PRIMARY KEY,
+    last_resort         INTEGER NOT NULL,
+    used                INTEGER NOT NULL,   -- 1 once a group was joined with it
+    not_after           INTEGER NOT NULL
+) STRICT;
+
+-- Key packages on their way to the service: the request's body.
+CREATE TABLE uploads (
+    number              INTEGER PRIMARY KEY AUTOINCREMENT,
+    body                BLOB NOT NULL
+) STRICT;
+
+-- Whose device a name is: what was seen first, and holds.
+CREATE TABLE pins (
+    name                TEXT NOT NULL PRIMARY KEY,
+    device_id           BLOB NOT NULL
+) STRICT;
