@@ -29,8 +29,7 @@ impl TreeSize {
     /// The smallest tree whose array has room for `nodes` nodes; `None` for zero or too many.
     #[must_use]
     pub fn with_room_for(nodes: usize) -> Option<Self> {
-        let leaves = nodes.checked_add(1)? / 2;
-        let leaves = u32::try_from(leaves.max(1)).ok()?.checked_next_power_of_two()?;
+        let leaves = u32::try_from(nodes / 2 + 1).ok()?.checked_next_power_of_two()?;
         (nodes > 0).then_some(Self(leaves))
     }
 
@@ -255,7 +254,7 @@ mod tests {
         let leaves = |nodes| TreeSize::with_room_for(nodes).map(TreeSize::leaves);
         assert_eq!(
             [0, 1, 2, 3, 4, 5, 7, 8, 9].map(leaves),
-            [None, Some(1), Some(1), Some(2), Some(2), Some(4), Some(4), Some(4), Some(8)]
+            [None, Some(1), Some(2), Some(2), Some(4), Some(4), Some(4), Some(8), Some(8)]
         );
     }
 }

@@ -26,11 +26,19 @@ pub struct LifetimeRules {
     pub check_tree: bool,
 }
 
+/// 93 days: a quarter, and the day by which clocks may differ.
+const LIFETIME_MAX_SECONDS: u64 = 93 * 24 * 3600;
+
 impl Default for LifetimeRules {
-    /// 92 days in all; received messages and trees are not checked against the clock.
+    /// 93 days in all. What is received is not compared with the clock: whether a commit is valid would
+    /// then depend on whose clock is asked, and members who disagree about that are in different groups
+    /// from then on. An Add that this client *sends* is always compared.
     fn default() -> Self {
-        // Three months and the day that a slow clock may need.
-        Self { lifetime_max_seconds: 93 * 24 * 3600, check_received: true, check_tree: false }
+        Self {
+            lifetime_max_seconds: LIFETIME_MAX_SECONDS,
+            check_received: false,
+            check_tree: false,
+        }
     }
 }
 
