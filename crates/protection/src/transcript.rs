@@ -6,8 +6,8 @@
 //! confirmed[n] + confirmation_tag[n]        ->  interim[n]
 //! ```
 //!
-//! The two hashes are types of their own, so that they cannot be taken for each other. Computing and
-//! comparing the tag is the key schedule's, which has the key.
+//! The two hashes are types of their own, so that they cannot be taken for each other. Computing
+//! and comparing the tag is the key schedule's, which has the key.
 
 use codec::{Encode, Opaque, Writer};
 use crypto::{CryptoError, Digest, Suite};

@@ -68,6 +68,8 @@ rules! {
     Lints = "lints",
     /// A comment that quotes a MUST gives its section.
     Must = "must",
+    /// Tests that documents name as `crate: function` exist.
+    NamedTest = "named-test",
     /// No word from an old draft in protocol crates.
     OldDraft = "old-draft",
     /// At most 5 parameters besides `self`.
@@ -84,7 +86,8 @@ rules! {
     TypeParameter = "type-parameter",
     /// No `unwrap` outside tests.
     Unwrap = "unwrap",
-    /// Each `Violation` variant cites its section and is named by a test.
+    /// Each `Violation` variant cites its section and has a negative and an edge test, and the page
+    /// that lists them is up to date.
     Violation = "violation",
     /// No wildcard re-exports.
     Wildcard = "wildcard",

@@ -14,6 +14,8 @@
 //! | `layers` | which crate may use which |
 //! | `deny` | licences, sources and duplicate versions of dependencies |
 //! | [`violations`] | the `Violation` enums: documented, anchored, tested |
+//! | [`registry`] | the page that is made of them |
+//! | `named_tests` | tests that documents name |
 
 mod deny;
 mod exceptions;
@@ -21,9 +23,12 @@ mod finding;
 mod graph;
 mod layers;
 mod manifests;
+mod named_tests;
 mod numbers;
+pub mod registry;
 mod source;
 mod syntax;
+mod test_functions;
 mod text;
 mod tokens;
 pub mod violations;
@@ -35,6 +40,7 @@ pub use finding::{Finding, Rule};
 pub use graph::{Graph, Package};
 pub use numbers::Numbers;
 pub use source::SourceFile;
+pub use test_functions::{TestFunction, test_functions};
 pub use workspace::Workspace;
 
 /// Whatever kept the check from running at all.
@@ -50,6 +56,13 @@ pub const PROTOCOL_CRATES: [&str; 7] =
 #[must_use]
 pub fn is_protocol_crate(name: &str) -> bool {
     PROTOCOL_CRATES.contains(&name) || name.starts_with("crypto-")
+}
+
+/// The page `docs/violations.md` as it must be for the workspace at `root`.
+pub fn violations_page(root: &Path) -> Result<String, Failure> {
+    let workspace = Workspace::read(root)?;
+    let tests = test_functions(&workspace.sources);
+    Ok(registry::page(&violations::catalogue(&workspace.sources, &tests)))
 }
 
 /// What the check found.
@@ -77,8 +90,13 @@ pub fn check(root: &Path) -> Result<Report, Failure> {
     manifests::check(&workspace, &mut findings);
     layers::check(&graph, &mut findings);
     deny::check(&graph, workspace.text("deny.toml"), &mut findings);
-    let violations = violations::catalogue(&workspace.sources);
-    violations::check(&violations, &mut findings);
+    let tests = test_functions(&workspace.sources);
+    let violations = violations::catalogue(&workspace.sources, &tests);
+    violations::check(&violations, &tests, &mut findings);
+    registry::check(&violations, workspace.text(registry::PATH), &mut findings);
+    for (path, text) in workspace.texts.iter().filter(|(path, _)| path.ends_with(".md")) {
+        named_tests::check(path, text, &tests, &mut findings);
+    }
     let numbers = Numbers::of(&workspace, &violations);
     let exceptions = workspace.text(exceptions::PATH).unwrap_or_default();
     Ok(Report { findings: exceptions::apply(exceptions, findings), numbers })

@@ -25,7 +25,8 @@ struct Measures {
     features: usize,
     type_parameters: usize,
     violations: usize,
-    violations_untested: usize,
+    violations_without_negative_test: usize,
+    violations_without_edge_test: usize,
 }
 
 /// A maximum and where it is.
@@ -73,9 +74,12 @@ impl Numbers {
             }
         }
         for measures in [&mut numbers.protocol, &mut numbers.all] {
-            let untested = violations.iter().filter(|violation| violation.tests.is_empty());
+            let without = |tests: fn(&Violation) -> &[String]| {
+                violations.iter().filter(|violation| tests(violation).is_empty()).count()
+            };
             measures.violations = violations.len();
-            measures.violations_untested = untested.count();
+            measures.violations_without_negative_test = without(|it| &it.negative);
+            measures.violations_without_edge_test = without(|it| &it.edge);
         }
         numbers
     }
@@ -98,7 +102,12 @@ impl Numbers {
             row("`cfg` outside tests (protocol)", &|it| it.cfgs.to_string()),
             row("type parameters on Group etc.", &|it| it.type_parameters.to_string()),
             row("violations", &|it| it.violations.to_string()),
-            row("violations no test names", &|it| it.violations_untested.to_string()),
+            row("violations without a negative test", &|it| {
+                it.violations_without_negative_test.to_string()
+            }),
+            row("violations without an edge test", &|it| {
+                it.violations_without_edge_test.to_string()
+            }),
         ]
     }
 }

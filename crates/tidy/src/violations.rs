@@ -1,13 +1,14 @@
 //! The catalogue of `Violation` enums: every way a peer can break a layer's part of RFC 9420.
 //!
 //! [`catalogue`] collects each variant of each enum named `Violation` in a protocol crate, written
-//! as an enum or with the `violations!` macro: its rule, its section and the tests that name it.
-//! The check here is coarse (a test that writes `::Variant` counts); [`Violation`] is what a
-//! registry can be generated from.
+//! as an enum or with the `violations!` macro: its rule, its section, its negative tests and its
+//! edge tests. Only tests of the crate that declares the variant count; [`crate::test_functions`]
+//! says which they are. [`crate::registry`] makes a page of it.
 
 use syn::visit::Visit;
 
-use crate::text::{cites_section, has_word};
+use crate::test_functions::{TestFunction, doc};
+use crate::text::cites_section;
 use crate::{Finding, Rule, SourceFile};
 
 /// One variant of a `Violation` enum.
@@ -25,13 +26,15 @@ pub struct Violation {
     pub path: String,
     /// The line of the declaration.
     pub line: usize,
-    /// The files with tests that name the variant.
-    pub tests: Vec<String>,
+    /// The tests that forge a breach and name the variant.
+    pub negative: Vec<String>,
+    /// The tests of what is just accepted.
+    pub edge: Vec<String>,
 }
 
 /// Every violation of the protocol crates, by crate and in the order of declaration.
 #[must_use]
-pub fn catalogue(files: &[SourceFile]) -> Vec<Violation> {
+pub fn catalogue(files: &[SourceFile], tests: &[TestFunction]) -> Vec<Violation> {
     let mut violations = Vec::new();
     for file in files.iter().filter(|file| file.is_protocol()) {
         let mut enums = Enums { file, found: Vec::new() };
@@ -39,45 +42,46 @@ pub fn catalogue(files: &[SourceFile]) -> Vec<Violation> {
         violations.extend(enums.found.into_iter().filter(|found| !file.is_test(found.line)));
     }
     for violation in &mut violations {
-        let tested_by = files.iter().filter(|file| is_named_by_test(file, &violation.variant));
-        violation.tests = tested_by.map(|file| file.path.clone()).collect();
+        for test in tests.iter().filter(|test| test.crate_name == violation.crate_name) {
+            if test.names.contains(&violation.variant) {
+                violation.negative.push(test.place());
+            }
+            if test.edge_of.contains(&violation.variant) {
+                violation.edge.push(test.place());
+            }
+        }
     }
     violations
 }
 
-/// Each variant cites its section and is named by a test.
-pub(crate) fn check(violations: &[Violation], findings: &mut Vec<Finding>) {
+/// Each variant cites its section and has tests of both kinds; no test is the edge of nothing.
+pub(crate) fn check(violations: &[Violation], tests: &[TestFunction], findings: &mut Vec<Finding>) {
     for violation in violations {
-        let Violation { variant, path, line, .. } = violation;
+        let Violation { crate_name, variant, path, line, .. } = violation;
         let mut found = |message: String| {
             findings.push(Finding::new(path, *line, Rule::Violation, message));
         };
         if !cites_section(&format!("{} section {}", violation.rule, violation.section)) {
             found(format!("the rule of `{variant}` cites no section"));
         }
-        if violation.tests.is_empty() {
-            found(format!("no test names `{variant}`"));
+        if violation.negative.is_empty() {
+            found(format!("no negative test of `{crate_name}::Violation::{variant}`"));
+        }
+        if violation.edge.is_empty() {
+            found(format!("no edge test of `{crate_name}::Violation::{variant}`"));
         }
     }
-}
-
-/// Whether test code of `file` has the path `::name`.
-fn is_named_by_test(file: &SourceFile, name: &str) -> bool {
-    let mut lines = (1..).zip(file.text.lines()).filter(|(line, _)| file.is_test(*line));
-    lines.any(|(_, content)| {
-        content.split("::").skip(1).any(|rest| rest.starts_with(name) && has_word(rest, name))
-    })
-}
-
-/// The doc comment as one line of text.
-fn doc(attributes: &[syn::Attribute]) -> String {
-    let lines = attributes.iter().filter_map(|attribute| {
-        let syn::Meta::NameValue(pair) = &attribute.meta else { return None };
-        let syn::Expr::Lit(value) = &pair.value else { return None };
-        let syn::Lit::Str(text) = &value.lit else { return None };
-        pair.path.is_ident("doc").then(|| text.value().trim().to_string())
-    });
-    lines.collect::<Vec<_>>().join(" ")
+    for test in tests {
+        let TestFunction { crate_name, name, edge_of, .. } = test;
+        for variant in edge_of {
+            let declared =
+                violations.iter().any(|it| it.crate_name == *crate_name && it.variant == *variant);
+            if !declared {
+                let message = format!("`{name}` is the edge of `{variant}`, which does not exist");
+                findings.push(Finding::new(&test.path, test.line, Rule::Violation, message));
+            }
+        }
+    }
 }
 
 /// The string that stands for the variant's section in `violations!`.
@@ -104,7 +108,8 @@ impl<'ast> Visit<'ast> for Enums<'_> {
                 section: section(variant),
                 path: self.file.path.clone(),
                 line: variant.ident.span().start().line,
-                tests: Vec::new(),
+                negative: Vec::new(),
+                edge: Vec::new(),
             }));
         }
     }
@@ -122,6 +127,7 @@ impl<'ast> Visit<'ast> for Enums<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::test_functions::test_functions;
 
     const ENUM: &str = "\
 //! A.
@@ -134,23 +140,45 @@ pub enum Violation {
 }
 ";
 
-    fn messages(path: &str, test: &str) -> Vec<(usize, String)> {
-        let test = SourceFile::parse("crates/mls/tests/it/main.rs", test).unwrap();
-        let files = [SourceFile::parse(path, ENUM).unwrap(), test];
+    fn messages(declaration: (&str, &str), test: (&str, &str)) -> Vec<(usize, String)> {
+        let files = [declaration, test].map(|(path, text)| SourceFile::parse(path, text).unwrap());
+        let tests = test_functions(&files);
         let mut findings = Vec::new();
-        check(&catalogue(&files), &mut findings);
+        check(&catalogue(&files, &tests), &tests, &mut findings);
         findings.into_iter().map(|finding| (finding.line, finding.message)).collect()
     }
 
+    const TREE: (&str, &str) = ("crates/tree/src/violation.rs", ENUM);
+    const TESTS: &str = "crates/tree/tests/it/main.rs";
+
     #[test]
-    fn a_variant_cites_its_section_and_is_named_by_a_test() {
+    fn a_variant_cites_its_section_and_has_tests_of_both_kinds() {
         let section = (7, "the rule of `Wrong` cites no section".to_string());
-        let both = "fn f() { a(Violation::BlankLeaf, tree::Violation::Wrong(1)) }";
-        assert_eq!(messages("crates/tree/src/violation.rs", both), std::slice::from_ref(&section));
-        let untested = (5, "no test names `BlankLeaf`".to_string());
-        let one = "fn f() { a(Violation::BlankLeafNode, Violation::Wrong(1), BlankLeaf) }";
-        assert_eq!(messages("crates/tree/src/violation.rs", one), [untested, section]);
-        assert_eq!(messages("crates/client/src/violation.rs", ""), []);
+        let negative =
+            |line, name| (line, format!("no negative test of `tree::Violation::{name}`"));
+        let edge = |line, name| (line, format!("no edge test of `tree::Violation::{name}`"));
+        let both = "/// Edge of `Violation::BlankLeaf` and `Violation::Wrong`.\n#[test]\n\
+                    fn f() { a(Violation::BlankLeaf, tree::Violation::Wrong(1)) }";
+        assert_eq!(messages(TREE, (TESTS, both)), std::slice::from_ref(&section));
+        let none = [
+            negative(5, "BlankLeaf"),
+            edge(5, "BlankLeaf"),
+            section.clone(),
+            negative(7, "Wrong"),
+            edge(7, "Wrong"),
+        ];
+        assert_eq!(messages(TREE, (TESTS, "fn f() { a(Violation::BlankLeaf) }")), none);
+        // Tests of other crates do not count, and other crates need none.
+        assert_eq!(messages(TREE, ("crates/mls/tests/it/main.rs", both))[..5], none);
+        let other = ("crates/client/src/violation.rs", ENUM);
+        assert_eq!(messages(other, (TESTS, "")), []);
+    }
+
+    #[test]
+    fn the_edge_of_a_rule_that_does_not_exist_is_found() {
+        let test = "/// Edge of `Violation::Gone`.\n#[test]\nfn f() {}\n";
+        let found = messages(("crates/wire/src/a.rs", "//! A.\n"), (TESTS, test));
+        assert_eq!(found, [(3, "`f` is the edge of `Gone`, which does not exist".to_string())]);
     }
 
     #[test]
@@ -158,30 +186,24 @@ pub enum Violation {
         let code = "//! A.\nwire::violations! {\n    /// Ways.\n    pub enum Violation {\n        \
                     /// A leaf is blank.\n        BlankLeaf = \"7.3\",\n        \
                     /// It is wrong.\n        Wrong = \"\",\n    }\n}\n";
-        let test = "fn f() { a(Violation::BlankLeaf, Violation::Wrong) }";
-        let files = [
-            SourceFile::parse("crates/tree/src/error.rs", code).unwrap(),
-            SourceFile::parse("crates/tree/src/error/tests.rs", test).unwrap(),
-        ];
-        let catalogue = catalogue(&files);
+        let test = "/// Edge of `Violation::BlankLeaf`, `Violation::Wrong`.\n#[test]\n\
+                    fn f() { a(Violation::BlankLeaf, Violation::Wrong) }";
+        let file = SourceFile::parse("crates/tree/src/error.rs", code).unwrap();
+        let catalogue = catalogue(&[file], &[]);
         assert_eq!((catalogue[0].section.as_str(), catalogue[0].line), ("7.3", 6));
-        let mut findings = Vec::new();
-        check(&catalogue, &mut findings);
-        let messages: Vec<String> = findings.into_iter().map(|found| found.message).collect();
-        assert_eq!(messages, ["the rule of `Wrong` cites no section"]);
+        let found = messages(("crates/tree/src/error.rs", code), (TESTS, test));
+        assert_eq!(found, [(8, "the rule of `Wrong` cites no section".to_string())]);
     }
 
     #[test]
     fn production_code_that_names_a_variant_is_not_a_test() {
         let code = "//! A.\nfn f() { Violation::BlankLeaf; }\n#[cfg(test)]\nmod tests {\n    \
-                    fn g() { Violation::Wrong; }\n}\n";
-        let files = [
-            SourceFile::parse("crates/tree/src/violation.rs", ENUM).unwrap(),
-            SourceFile::parse("crates/tree/src/leaf.rs", code).unwrap(),
-        ];
-        let catalogue = catalogue(&files);
+                    #[test]\n    fn g() { Violation::Wrong; }\n}\n";
+        let files = [TREE, ("crates/tree/src/leaf.rs", code)]
+            .map(|(path, text)| SourceFile::parse(path, text).unwrap());
+        let catalogue = catalogue(&files, &test_functions(&files));
         assert_eq!(catalogue[0].rule, "A leaf is blank (RFC 9420, section 7.3).");
-        assert_eq!(catalogue[0].tests, [""; 0]);
-        assert_eq!(catalogue[1].tests, ["crates/tree/src/leaf.rs"]);
+        assert_eq!(catalogue[0].negative, [""; 0]);
+        assert_eq!(catalogue[1].negative, ["src/leaf.rs: g"]);
     }
 }
