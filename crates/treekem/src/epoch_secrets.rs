@@ -80,6 +80,23 @@ impl EpochSecrets {
         })
     }
 
+    /// Erases all of them: the member was removed. Whoever goes on without looking gets empty secrets,
+    /// which no primitive accepts as a key.
+    pub fn erase(&mut self) {
+        let empty = || Secret::zeros(0);
+        *self = Self {
+            sender_data_secret: empty(),
+            encryption_secret: None,
+            exporter_secret: empty(),
+            external_secret: empty(),
+            confirmation_key: empty(),
+            membership_key: empty(),
+            resumption_psk: empty(),
+            epoch_authenticator: empty(),
+            init_secret: empty().into(),
+        };
+    }
+
     /// `sender_data_secret`: for the sender data of private messages (section 6.3.2).
     #[must_use]
     pub fn sender_data_secret(&self) -> &Secret {

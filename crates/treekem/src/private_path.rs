@@ -91,6 +91,11 @@ impl PrivatePath {
         self.key_pairs.retain(|&node, key_pair| holds(tree, node, key_pair));
     }
 
+    /// Erases every key pair: the member was removed.
+    pub fn erase(&mut self) {
+        self.key_pairs.clear();
+    }
+
     /// The key pair of a node, if it is held and the tree has its public key.
     pub(crate) fn matching_key_pair(
         &self,
