@@ -33,7 +33,7 @@ impl Group {
             self.sign_content(WireFormat::PRIVATE_MESSAGE, authenticated_data, content)?;
         let mut delta = Delta::default();
         let message = self.encrypt(content, random, &mut delta)?;
-        Ok(Effect::new(message, delta))
+        Ok(self.effect(message, delta))
     }
 
     /// Signs content of this member for the current epoch.

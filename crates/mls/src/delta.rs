@@ -8,9 +8,12 @@
 //! leaves before its rows are stored could, after a crash, be followed by another under the same
 //! key and nonce.
 //!
-//! When a store fails, drop the group and load it again: the store is right, the memory is ahead.
+//! When a store fails, drop the group and load it again: the store is right, the memory is ahead. Until
+//! then the group refuses to change ([`crate::Misuse::Unsaved`]); so it does after an effect was dropped.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
 use crypto::Secret;
@@ -238,11 +241,48 @@ impl std::error::Error for StorageError {}
 pub struct Effect<T> {
     output: T,
     delta: Delta,
+    unsaved: Option<Unsaved>,
+}
+
+/// Raised once a change of the group's memory is known never to reach its store. To go on would store rows
+/// that do not fit the older ones, and use keys a second time after a restart.
+#[derive(Default)]
+pub(crate) struct UnsavedFlag(Arc<AtomicBool>);
+
+impl UnsavedFlag {
+    pub(crate) fn is_raised(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// A change that is not stored yet. Dropped so, it raises the group's flag.
+struct Unsaved {
+    flag: Option<Arc<AtomicBool>>,
+}
+
+impl Unsaved {
+    fn saved(mut self) {
+        self.flag = None;
+    }
+}
+
+impl Drop for Unsaved {
+    fn drop(&mut self) {
+        if let Some(flag) = &self.flag {
+            flag.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl<T> Effect<T> {
     pub(crate) fn new(output: T, delta: Delta) -> Self {
-        Self { output, delta }
+        Self { output, delta, unsaved: None }
+    }
+
+    /// The effect of a change that the memory of a group has gone through already.
+    pub(crate) fn of_group(output: T, delta: Delta, flag: &UnsavedFlag) -> Self {
+        let flag = (!delta.is_empty()).then(|| Arc::clone(&flag.0));
+        Self { output, delta, unsaved: Some(Unsaved { flag }) }
     }
 
     /// Makes the change durable, then hands the output over.
@@ -250,17 +290,18 @@ impl<T> Effect<T> {
         if !self.delta.is_empty() {
             storage.write(&self.delta)?;
         }
-        Ok(self.output)
+        Ok(self.into_parts().0)
     }
 
     /// Output and rows apart. The caller promises to store the rows before it uses the output.
     #[must_use = "the delta must be stored before the output is used"]
     pub fn into_parts(self) -> (T, Delta) {
+        self.unsaved.into_iter().for_each(Unsaved::saved);
         (self.output, self.delta)
     }
 
     /// Another output with the same rows.
     pub fn map<U>(self, change: impl FnOnce(T) -> U) -> Effect<U> {
-        Effect { output: change(self.output), delta: self.delta }
+        Effect { output: change(self.output), delta: self.delta, unsaved: self.unsaved }
     }
 }

@@ -5,7 +5,7 @@
 //! on, and the confirmation tag, computed or compared.
 
 use codec::{Encode, Opaque};
-use crypto::{Digest, Suite};
+use crypto::{Digest, Secret, Suite};
 use protection::{
     ConfirmedTranscriptHash, InterimTranscriptHash, MessageSecrets, RatchetLimits, SecretTree,
 };
@@ -145,6 +145,15 @@ impl Epoch {
         let secret_tree = SecretTree::new(tree.size(), encryption_secret, limits);
         let messages = MessageSecrets::new(secrets.sender_data_secret().duplicate(), secret_tree);
         Ok(Self { context, tree, private, secrets, messages, interim, confirmation_tag })
+    }
+
+    /// Erases every secret: this client is removed. Context and tree stay.
+    pub(crate) fn erase(&mut self) {
+        self.secrets.erase();
+        self.private.erase();
+        let limits = RatchetLimits::default();
+        let secret_tree = SecretTree::new(self.tree.size(), Secret::zeros(0), limits);
+        self.messages = MessageSecrets::new(Secret::zeros(0), secret_tree);
     }
 
     /// The place of this client.

@@ -157,6 +157,8 @@ pub enum Misuse {
     PathRequired,
     /// The client's own capabilities lack what it wants to use.
     NotInOwnCapabilities,
+    /// An effect of the group was dropped, or its store refused it: load the group again.
+    Unsaved,
 }
 
 impl fmt::Display for Misuse {
@@ -177,6 +179,7 @@ impl fmt::Display for Misuse {
             Self::NoSuchMember => "there is no member at this leaf",
             Self::PathRequired => "the proposals demand a path",
             Self::NotInOwnCapabilities => "the client's own capabilities lack this",
+            Self::Unsaved => "a change of the group was not stored: load it again",
         })
     }
 }

@@ -8,9 +8,10 @@ use protection::PastEpochs;
 use tree::{Base, LeafIndex};
 use wire::{Extensions, GroupContext, LeafNode, Proposal, ProposalRef, RatchetTreeNodes, ReInit};
 
+use crate::delta::UnsavedFlag;
 use crate::epoch::Epoch;
 use crate::proposals::Proposals;
-use crate::{Client, Error, Misuse};
+use crate::{Client, Delta, Effect, Error, Misuse};
 
 /// A group.
 ///
@@ -38,6 +39,10 @@ pub struct Group {
     /// Signers of own leaves that the client does not have, because they came with a proposal or
     /// commit.
     pub(crate) signers: Vec<Arc<dyn Signer>>,
+    /// Encrypted commits of this epoch that were read, by sender and generation. Their keys stay until
+    /// the epoch ends, so that a client that restarts can read them again.
+    pub(crate) opened_commits: BTreeSet<(LeafIndex, u32)>,
+    pub(crate) unsaved: UnsavedFlag,
 }
 
 /// Whether a group can be used.
@@ -127,7 +132,8 @@ impl Group {
         self.epoch.tree.to_nodes()
     }
 
-    /// Equal for two members exactly if they are in the same epoch of the same group (section 8.7).
+    /// Equal for two members exactly if they are in the same epoch of the same group (section 8.7). Empty
+    /// once this client is removed.
     #[must_use]
     pub fn epoch_authenticator(&self) -> &Secret {
         self.epoch.secrets.epoch_authenticator()
@@ -135,12 +141,18 @@ impl Group {
 
     /// `MLS-Exporter` (section 8.5): a secret of the epoch for use outside MLS.
     pub fn export(&self, label: &str, context: &[u8], length: usize) -> Result<Secret, Error> {
+        if self.status == GroupStatus::Removed {
+            return Err(Misuse::Removed.into());
+        }
         Ok(self.epoch.secrets.export(&self.suite, label, context, length)?)
     }
 
     /// The resumption PSK of an epoch (section 8.6), as far as it is kept.
     #[must_use]
     pub fn resumption_psk(&self, epoch: u64) -> Option<&Secret> {
+        if self.status == GroupStatus::Removed {
+            return None;
+        }
         if epoch == self.epoch() {
             return Some(self.epoch.secrets.resumption_psk());
         }
@@ -159,8 +171,19 @@ impl Group {
         Base { suite: &self.suite, context: &self.epoch.context, tree: &self.epoch.tree }
     }
 
+    /// An output with the rows that it waits for.
+    pub(crate) fn effect<T>(&self, output: T, delta: Delta) -> Effect<T> {
+        Effect::of_group(output, delta, &self.unsaved)
+    }
+
+    /// Refuses to change a group that is ahead of its store.
+    pub(crate) fn check_saved(&self) -> Result<(), Error> {
+        if self.unsaved.is_raised() { Err(Misuse::Unsaved.into()) } else { Ok(()) }
+    }
+
     /// Refuses to use a group that is closed.
     pub(crate) fn check_active(&self) -> Result<(), Error> {
+        self.check_saved()?;
         match self.status {
             GroupStatus::Active => Ok(()),
             GroupStatus::Removed => Err(Misuse::Removed.into()),

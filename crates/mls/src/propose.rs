@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use crypto::{CipherSuite, Random, Secret, Suite};
+use crypto::{CipherSuite, HpkeKeyPair, Random, Secret, Suite};
 use protection::VerifiedContent;
 use tree::{Committer, LeafIndex, ListedProposal, ProposalSender};
 use wire::{
@@ -12,7 +12,7 @@ use wire::{
 };
 
 use crate::client::sign_leaf;
-use crate::commit::renewed_leaf;
+use crate::commit::{UsedKey, renewed_leaf};
 use crate::{
     Delta, Effect, Error, Group, LeafChanges, Misuse, Received, ReceivedProposal, Violation,
 };
@@ -115,9 +115,12 @@ impl Group {
     ) -> Result<Effect<MlsMessage>, Error> {
         self.check_active()?;
         let mut delta = Delta::default();
-        let proposal = match &propose {
-            Propose::Update(changes) => self.update_proposal(changes, random, &mut delta)?,
-            other => other.to_proposal(&self.suite, random)?,
+        let (proposal, key_pair) = match &propose {
+            Propose::Update(changes) => {
+                let (proposal, key_pair) = self.update_proposal(changes, random)?;
+                (proposal, Some(key_pair))
+            }
+            other => (other.to_proposal(&self.suite, random)?, None),
         };
         let mut listed = ListedProposal {
             proposal: Arc::new(proposal),
@@ -135,19 +138,21 @@ impl Group {
         let message = self.protect_handshake(content, random, &mut delta)?;
         let group_id = self.epoch.context.group_id.clone();
         self.proposals.insert(&group_id, reference, listed, &mut delta);
+        if let Some(key_pair) = key_pair {
+            self.proposals.insert_own_update(&group_id, key_pair, &mut delta);
+        }
         if let Propose::Update(LeafChanges { signer: Some(signer), .. }) = propose {
             self.signers.push(signer);
         }
-        Ok(Effect::new(message, delta))
+        Ok(self.effect(message, delta))
     }
 
-    /// A new leaf for this member, and its private key among the rows.
+    /// A new leaf for this member, and its private key.
     fn update_proposal(
-        &mut self,
+        &self,
         changes: &LeafChanges,
         random: &mut dyn Random,
-        delta: &mut Delta,
-    ) -> Result<Proposal, Error> {
+    ) -> Result<(Proposal, HpkeKeyPair), Error> {
         let key_pair = self.suite.generate_key_pair(random)?;
         let signer = changes.signer.clone().map_or_else(|| self.signer(), Ok)?;
         let mut leaf = renewed_leaf(&self.client, self.epoch.own_leaf_node()?, changes);
@@ -157,8 +162,7 @@ impl Group {
         let group_id = self.epoch.context.group_id.clone();
         let placement = (&*group_id, self.own_leaf().as_u32());
         sign_leaf(&self.suite, &*signer, &mut leaf, placement)?;
-        self.proposals.insert_own_update(&group_id, key_pair, delta);
-        Ok(Proposal::Update(Box::new(leaf)))
+        Ok((Proposal::Update(Box::new(leaf)), key_pair))
     }
 
     fn check_room(&self) -> Result<(), Error> {
@@ -172,8 +176,8 @@ impl Group {
     pub(crate) fn receive_proposal(
         &mut self,
         content: &VerifiedContent,
+        key: Option<UsedKey>,
         now: u64,
-        mut delta: Delta,
     ) -> Result<Effect<Received>, Error> {
         let Content::Proposal(proposal) = &content.content().content else {
             return Err(Misuse::WrongMessageKind.into());
@@ -199,10 +203,11 @@ impl Group {
         self.check_room()?;
         let reference = content.authenticated().proposal_ref(&self.suite)?;
         let group_id = self.epoch.context.group_id.clone();
+        let mut delta = self.erase_key(key)?;
         self.proposals.insert(&group_id, reference, listed, &mut delta);
         let authenticated_data = content.content().authenticated_data.to_vec();
         let received = ReceivedProposal { reference, sender, proposal, authenticated_data };
-        Ok(Effect::new(Received::Proposal(received), delta))
+        Ok(self.effect(Received::Proposal(received), delta))
     }
 
     /// Forgets all pending proposals, as if they had not been received.
@@ -210,7 +215,7 @@ impl Group {
         let mut delta = Delta::default();
         let group_id = self.epoch.context.group_id.clone();
         self.proposals.clear(&group_id, &mut delta);
-        Effect::new((), delta)
+        self.effect((), delta)
     }
 
     /// The own proposals of a commit together with as many of the received ones as make a valid

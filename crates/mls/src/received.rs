@@ -1,5 +1,6 @@
 //! What comes out of processing a message.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tree::{LeafIndex, ProposalSender};
@@ -31,8 +32,8 @@ pub enum Received {
     },
 }
 
-/// Application data, authenticated.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Application data, authenticated. Its `Debug` does not show the data: it was encrypted for a reason.
+#[derive(Clone, PartialEq, Eq)]
 pub struct ApplicationMessage {
     /// The epoch it was sent in.
     pub epoch: u64,
@@ -44,6 +45,15 @@ pub struct ApplicationMessage {
     pub data: Vec<u8>,
     /// What was authenticated with it, but not encrypted.
     pub authenticated_data: Vec<u8>,
+}
+
+impl fmt::Debug for ApplicationMessage {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { epoch, sender, leaf: _, data, authenticated_data } = self;
+        let mut shown = formatter.debug_struct("ApplicationMessage");
+        shown.field("epoch", epoch).field("sender", sender).field("bytes", &data.len());
+        shown.field("authenticated_bytes", &authenticated_data.len()).finish_non_exhaustive()
+    }
 }
 
 /// A proposal that was received, valid by itself.

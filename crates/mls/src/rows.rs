@@ -387,6 +387,8 @@ impl Group {
             sent: load_sent(storage, group_id)?,
             resumption_psks: load_resumption_psks(storage, group_id)?,
             signers: Vec::new(),
+            opened_commits: BTreeSet::new(),
+            unsaved: Default::default(),
             epoch,
         }))
     }

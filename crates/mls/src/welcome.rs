@@ -162,6 +162,8 @@ impl Client {
             sent: Default::default(),
             resumption_psks: Default::default(),
             signers: Vec::new(),
+            opened_commits: Default::default(),
+            unsaved: Default::default(),
         };
         Effect::new(group, delta)
     }
@@ -227,6 +229,14 @@ impl Client {
         group_id: &[u8],
     ) -> Result<Option<Group>, Error> {
         Group::load(self, storage, group_id)
+    }
+
+    /// Forgets a group: all its rows are deleted, and with them every secret. For groups that were left
+    /// or closed; the other members are not told.
+    pub fn delete_group(&self, group_id: &[u8]) -> Effect<()> {
+        let mut delta = Delta::default();
+        delete_group(group_id, &mut delta);
+        Effect::new((), delta)
     }
 
     /// The ids of all stored groups.

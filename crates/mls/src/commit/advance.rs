@@ -1,7 +1,7 @@
 //! Moving on to the next epoch: one swap, and the erasure of what the old one knew (RFC 9420,
 //! section 9.2).
 
-use protection::PastEpoch;
+use protection::{PastEpoch, PastEpochs, RatchetKind};
 use tree::{LeafIndex, RatchetTree};
 
 use super::staged::{BaseEpoch, EpochChange, StagedEpoch};
@@ -21,6 +21,7 @@ impl Group {
     /// of the group go.
     pub fn advance(&mut self, next: impl Into<StagedEpoch>) -> Result<Effect<EpochChange>, Error> {
         let StagedEpoch { base, epoch, delta: mut rows, change, signer } = next.into();
+        self.check_saved()?;
         if base != BaseEpoch::of(&self.epoch) {
             return Err(Misuse::StaleEpoch.into());
         }
@@ -29,11 +30,15 @@ impl Group {
             delete_group(&group_id, &mut rows);
             self.status = GroupStatus::Removed;
             self.proposals = Default::default();
+            self.past = PastEpochs::new(0);
             self.past_leaves.clear();
             self.sent.clear();
             self.resumption_psks.clear();
-            return Ok(Effect::new(change, rows));
+            self.signers.clear();
+            self.epoch.erase();
+            return Ok(self.effect(change, rows));
         };
+        self.erase_opened_commits()?;
         let mut delta = Delta::default();
         self.proposals.clear(&group_id, &mut delta);
         delta.delete_prefix(RowKey::new(&group_id, RowKind::PendingCommit, []));
@@ -46,8 +51,33 @@ impl Group {
             put_status(&group_id, &self.status, &mut delta);
         }
         self.signers.extend(signer);
+        if let Some(leaf) = self.epoch.tree.leaf(self.epoch.own_leaf()) {
+            self.signers.retain(|signer| *signer.public_key() == leaf.signature_key);
+        }
         rows.append(delta);
-        Ok(Effect::new(change, rows))
+        Ok(self.effect(change, rows))
+    }
+
+    /// Erases the keys of the commits that were read in this epoch, unless its keys go anyway.
+    ///
+    /// "As soon as a group member consumes a value, they MUST immediately delete (all representations of)
+    /// that value" (section 9.2); a commit is consumed when the group advances.
+    fn erase_opened_commits(&mut self) -> Result<(), Error> {
+        let opened = std::mem::take(&mut self.opened_commits);
+        if self.client.settings().past_epochs_max == 0 {
+            return Ok(());
+        }
+        for (sender, generation) in opened {
+            let secret_tree = self.epoch.messages.secret_tree();
+            let found = secret_tree.lookup(&self.suite, sender, RatchetKind::Handshake, generation);
+            match found {
+                Ok(found) => self.epoch.messages.apply(found.update)?,
+                Err(protection::Error::Crypto(error)) => return Err(error.into()),
+                // The limit on skipped keys has erased it before.
+                Err(_) => {}
+            }
+        }
+        Ok(())
     }
 
     fn keep_resumption_psk(&mut self, delta: &mut Delta) {

@@ -402,7 +402,7 @@ impl Group {
         let pending = PendingCommit { id, staged };
         pending.put(self.group_id(), &mut delta);
         let group_info = group_info.map(crate::group_info::message);
-        Ok(Effect::new(NewCommit { pending, commit, welcomes, group_info }, delta))
+        Ok(self.effect(NewCommit { pending, commit, welcomes, group_info }, delta))
     }
 
     /// The committer's own proposals as a commit lists them.

@@ -7,4 +7,5 @@ mod staged;
 
 pub(crate) use create::{CommitDraft, make_commit, renewed_leaf};
 pub use create::{CommitOptions, NewCommit, PathChoice};
+pub(crate) use process::UsedKey;
 pub use staged::{CommitId, EpochChange, PendingCommit, StagedCommit, StagedEpoch};

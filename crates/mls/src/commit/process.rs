@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use codec::Encode;
 use crypto::{Secret, SignaturePublicKey};
-use protection::{UnprotectedContent, VerifiedContent, public_message};
+use protection::{RatchetUpdate, UnprotectedContent, VerifiedContent, public_message};
 use tree::{AppliedProposals, Committer, LeafIndex, ListedProposal, NextTree, ProposalSender};
 use treekem::{CommitSecret, InitSecret, PathContext, PrivatePath, ReceivedPath, psk_secret};
 use wire::{
@@ -22,6 +22,18 @@ use crate::rows::put_next_epoch;
 use crate::{
     Delta, Effect, Error, ExternalCommitPolicy, Group, GroupStatus, Misuse, Received, Violation,
 };
+
+/// How many commits of one epoch, read but not advanced to, have their keys erased when the epoch ends.
+/// Each was valid, so no more than a few come honestly; the keys of others go with the past epoch.
+const OPENED_COMMITS_MAX: usize = 1024;
+
+/// The key that opened a message: erased once the message has proven good in every respect, or else a
+/// message that is refused would leave traces.
+pub(crate) struct UsedKey {
+    sender: LeafIndex,
+    generation: u32,
+    update: RatchetUpdate,
+}
 
 impl Group {
     /// Takes a message that the delivery service delivered, of any epoch.
@@ -38,6 +50,7 @@ impl Group {
         if self.status == GroupStatus::Removed {
             return Err(Misuse::Removed.into());
         }
+        self.check_saved()?;
         let (group_id, epoch) = match &message.0 {
             MlsMessageBody::PublicMessage(message) => {
                 (&message.content.group_id, message.content.epoch)
@@ -99,7 +112,7 @@ impl Group {
         let content = public_message::unprotect(&self.suite, message, key, &self.epoch.context)?;
         let key = self.sender_key(&content)?;
         let content = VerifiedContent::verify(&self.suite, content, &key, &self.epoch.context)?;
-        self.process_verified(content, now, Delta::default())
+        self.process_verified(content, None, now)
     }
 
     fn process_private(
@@ -110,14 +123,20 @@ impl Group {
         self.check_active()?;
         let opened = self.epoch.messages.unprotect(&self.suite, message)?;
         let key = self.sender_key(opened.content())?;
+        let (sender, generation) = (opened.sender(), opened.generation());
         // "Verify the signature on the FramedContent message".
         let (content, update) = opened.verify(&self.suite, &key, &self.epoch.context)?;
+        self.process_verified(content, Some(UsedKey { sender, generation, update }), now)
+    }
+
+    /// Erases the key of a message, now that nothing can go wrong with it any more.
+    pub(crate) fn erase_key(&mut self, key: Option<UsedKey>) -> Result<Delta, Error> {
         let mut delta = Delta::default();
-        if !matches!(content.content().content, Content::Commit(_)) {
-            self.epoch.messages.apply(update)?;
+        if let Some(key) = key {
+            self.epoch.messages.apply(key.update)?;
             crate::rows::put_secret_tree(&mut self.epoch, &mut delta);
         }
-        self.process_verified(content, now, delta)
+        Ok(delta)
     }
 
     /// A late application message, attributed to whoever had the leaf in its epoch.
@@ -130,12 +149,13 @@ impl Group {
             return Err(protection::Error::from(protection::Limit::EpochNotKept).into());
         };
         let (content, update) = opened.verify(&self.suite, &leaf.signature_key, past.context())?;
+        let received = Received::application(content.into_inner().content, sender, leaf);
+        let received = received.ok_or(Misuse::WrongMessageKind)?;
         self.past.apply(message.epoch, update)?;
         let mut delta = Delta::default();
         let group_id = self.epoch.context.group_id.clone();
         crate::rows::put_past_epochs(&group_id, &mut self.past, &mut delta);
-        let received = Received::application(content.into_inner().content, sender, leaf);
-        Ok(Effect::new(received.ok_or(Misuse::WrongMessageKind)?, delta))
+        Ok(self.effect(received, delta))
     }
 
     /// The key that section 6.1 assigns to a sender of the current epoch.
@@ -170,20 +190,27 @@ impl Group {
     fn process_verified(
         &mut self,
         content: VerifiedContent,
+        key: Option<UsedKey>,
         now: u64,
-        delta: Delta,
     ) -> Result<Effect<Received>, Error> {
         match (&content.content().content, content.sender()) {
             (Content::Commit(_), _) => {
                 let staged = self.stage_commit(content.authenticated(), now)?;
-                Ok(Effect::new(Received::Commit(Box::new(staged)), delta))
+                if let Some(key) = key
+                    && self.opened_commits.len() < OPENED_COMMITS_MAX
+                {
+                    self.opened_commits.insert((key.sender, key.generation));
+                }
+                Ok(Effect::new(Received::Commit(Box::new(staged)), Delta::default()))
             }
-            (Content::Proposal(_), _) => self.receive_proposal(&content, now, delta),
+            (Content::Proposal(_), _) => self.receive_proposal(&content, key, now),
             (Content::Application(_), Sender::Member(index)) => {
                 let member = self.epoch.tree.member(index).ok_or(Violation::SenderNotMember)?;
                 let (index, leaf) = (member.0, Arc::clone(member.1));
                 let received = Received::application(content.into_inner().content, index, leaf);
-                Ok(Effect::new(received.ok_or(Misuse::WrongMessageKind)?, delta))
+                let received = received.ok_or(Misuse::WrongMessageKind)?;
+                let delta = self.erase_key(key)?;
+                Ok(self.effect(received, delta))
             }
             (Content::Application(_), _) => Err(Violation::SenderNotMember.into()),
         }
