@@ -345,6 +345,30 @@ fn the_sender_stops_at_the_last_generation_and_at_the_aead_limit() {
     assert_eq!(tree.next_generation(handshake), 1, "a refused message uses no generation");
 }
 
+/// Covers the mlspp bug in which generation 2^32 - 1 cost four billion derivations.
+/// Edge of `Violation::LastGeneration`.
+#[test]
+fn the_receiver_stops_at_the_last_generation() {
+    let size = size(1);
+    let id = RatchetId { leaf: leaf(size, 0), kind: APPLICATION };
+    let handshake = RatchetId { kind: HANDSHAKE, ..id };
+    let rows = [(id, u32::MAX - 3), (handshake, 0)].map(|(id, generation)| {
+        let mut writer = codec::Writer::new();
+        codec::Encode::encode(&generation, &mut writer);
+        writer.opaque(&[1; 32]);
+        (SecretTreeRow::Ratchet(id), writer.into_bytes())
+    });
+    let mut tree = SecretTree::from_rows(size, RatchetLimits::default(), rows).unwrap();
+    let last = Violation::LastGeneration.into();
+    assert_eq!(refused(receive(&mut tree, id, u32::MAX)), last);
+    assert_eq!(receive(&mut tree, id, u32::MAX - 1).unwrap().generation(), u32::MAX - 1);
+    assert_eq!(tree.skipped_count(), 2);
+    assert_eq!(refused(receive(&mut tree, id, u32::MAX)), last);
+    let again = receive(&mut tree, id, u32::MAX - 1);
+    assert_eq!(refused(again), Violation::ReusedGeneration.into());
+    assert_eq!(receive(&mut tree, id, u32::MAX - 3).unwrap().generation(), u32::MAX - 3);
+}
+
 #[test]
 fn one_message_writes_little_however_large_the_group() {
     let size = size(1 << 20);

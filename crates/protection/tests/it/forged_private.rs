@@ -43,6 +43,7 @@ fn a_member_cannot_speak_for_another_nor_burn_its_keys() {
     assert_eq!(heard.content().content, application("late"));
 }
 
+/// Edge of `Violation::InvalidSignature`.
 #[test]
 fn forging_with_the_right_key_is_the_genuine_message() {
     let epoch = Epoch::new(7);
@@ -51,6 +52,7 @@ fn forging_with_the_right_key_is_the_genuine_message() {
     assert_eq!(heard.content().content, application("hello"));
 }
 
+/// Edge of `Violation::ContentNotAuthentic`, `Violation::SenderDataNotAuthentic`.
 #[test]
 fn every_changed_byte_is_refused() {
     let epoch = Epoch::new(7);
@@ -76,6 +78,7 @@ fn every_changed_byte_is_refused() {
     assert!(epoch.hear(&mut bob, &genuine).is_ok());
 }
 
+/// Edge of `Violation::ReusedGeneration`.
 #[test]
 fn a_message_is_heard_once() {
     let epoch = Epoch::new(7);
@@ -91,6 +94,7 @@ fn a_message_is_heard_once() {
     assert_eq!(error, Violation::ReusedGeneration.into());
 }
 
+/// Edge of `Violation::NonzeroPadding`.
 #[test]
 fn padding_that_is_not_zero_is_refused() {
     let epoch = Epoch::new(7);
@@ -118,6 +122,7 @@ fn content_that_is_not_well_formed_is_refused() {
     assert!(epoch.hear(bob, &epoch.forge(0, 0, &plaintext)).is_ok());
 }
 
+/// Edge of `Violation::UnknownSender`.
 #[test]
 fn sender_data_names_a_leaf_of_the_tree_and_a_generation_in_reach() {
     let epoch = Epoch::new(7);
@@ -146,6 +151,10 @@ fn sender_data_names_a_leaf_of_the_tree_and_a_generation_in_reach() {
     epoch.reseal(&mut malformed, &[0; 11]);
     assert!(matches!(refused(&epoch, bob, &malformed), Error::Malformed(_)));
     assert!(epoch.hear(bob, &named(0, 0)).is_ok());
+    // The last leaf of the tree.
+    let last = epoch.forge(1, 0, &epoch.plaintext(1, "hello"));
+    let opened = epoch.secrets().unprotect(&epoch.suite, &last).unwrap();
+    assert_eq!(opened.sender(), epoch.leaf(1));
 }
 
 #[test]

@@ -26,6 +26,10 @@ fn hear(epoch: &Epoch, message: PublicMessage) -> Result<VerifiedContent, Error>
     VerifiedContent::verify(&epoch.suite, content, key, &epoch.context)
 }
 
+/// Edge of `Violation::ApplicationInPublicMessage`, `Violation::ExternalSenderContent`,
+/// `Violation::NewMemberCommitContent`, `Violation::NewMemberProposalContent`,
+/// `Violation::NewMemberProposalType`, `Violation::InvalidMembershipTag`, `Violation::WrongEpoch`,
+/// `Violation::WrongGroup`.
 #[test]
 fn what_section_6_1_allows_is_accepted() {
     let epoch = Epoch::new(7);
@@ -89,6 +93,7 @@ fn what_section_6_1_forbids_is_neither_sent_nor_heard() {
     }
 }
 
+/// Edge of `Violation::OutsiderInPrivateMessage`, `Violation::UnframedWireFormat`.
 #[test]
 fn outsiders_and_other_wire_formats_have_no_private_messages() {
     let epoch = Epoch::new(7);

@@ -48,6 +48,7 @@ fn hear(past: &mut PastEpochs, epoch: &Epoch, message: &PrivateMessage) -> Resul
     Ok(content.into_inner().content.content)
 }
 
+/// Edge of `Violation::HandshakeInPastEpoch`.
 #[test]
 fn late_application_messages_are_heard_once_while_their_epoch_is_kept() {
     let epochs = [1, 2, 3, 4].map(Epoch::new);

@@ -34,6 +34,7 @@ fn group_and_commit(seed: u64) -> (Group, Commit) {
     (group, commit)
 }
 
+/// Edge of `Violation::PathLengthMismatch`.
 #[test]
 fn a_path_that_is_too_short_or_too_long_is_refused_by_all() {
     let (group, mut commit) = group_and_commit(20);
@@ -57,6 +58,7 @@ fn a_wrong_number_of_ciphertexts_is_refused_also_by_those_it_does_not_concern() 
     assert_eq!(none, [Some(Violation::CiphertextCountMismatch); 3]);
 }
 
+/// Edge of `Violation::CiphertextCountMismatch`.
 #[test]
 fn a_ciphertext_for_a_member_added_by_the_commit_is_refused() {
     let mut group = Group::warm(22, 7);
@@ -70,6 +72,7 @@ fn a_ciphertext_for_a_member_added_by_the_commit_is_refused() {
     assert_eq!(outcome(&group, &commit, 1), Some(Violation::CiphertextCountMismatch));
 }
 
+/// Edge of `Violation::PathSecretUndecryptable`.
 #[test]
 fn a_damaged_ciphertext_is_refused_by_its_recipients_only() {
     let (group, commit) = group_and_commit(23);
@@ -92,9 +95,16 @@ fn a_damaged_ciphertext_is_refused_by_its_recipients_only() {
     assert_eq!(damage(|sealed| sealed.kem_output = vec![9; 33].into()), refused);
 }
 
+/// Edge of `Violation::WrongPathSecretLength`, `Violation::PathKeyMismatch`.
 #[test]
 fn a_path_secret_of_another_length_is_refused() {
     let (mut group, mut commit) = group_and_commit(24);
+    // Sealed anew, the right secret is accepted: of KDF.Nh bytes, and leading to the public keys.
+    let recipient = commit.tree.size().leaf(2).unwrap();
+    let right = commit.path.path_secret_for(recipient).unwrap().as_secret().duplicate();
+    assert_eq!(right.len(), group.suite.hash_length());
+    replace_path_secret(&mut group, &mut commit, 1, &right);
+    assert_eq!(outcome(&group, &commit, 2), None);
     for length in [0, 31, 33, 64] {
         let secret = Secret::from_vec(vec![1; length]);
         replace_path_secret(&mut group, &mut commit, 1, &secret);
@@ -159,6 +169,7 @@ impl Joining {
     }
 }
 
+/// Edge of `Violation::PathSecretKeyMismatch`, `Violation::PathSecretMissing`.
 #[test]
 fn a_joiner_learns_the_nodes_above_itself_and_the_sender_and_no_other() {
     let joining = joining(30);

@@ -24,6 +24,7 @@ fn two_new_groups_share_no_secret() {
     assert_ne!(one.epoch_authenticator(), other.epoch_authenticator());
 }
 
+/// Edge of `Violation::WrongConfirmationTag`.
 #[test]
 fn only_the_right_confirmation_tag_is_accepted() {
     let suite = suite();
@@ -65,6 +66,7 @@ fn member_secret(suite: &Suite, psk_secret: &PskSecret) -> MemberSecret {
     joiner.member_secret(suite, psk_secret).unwrap()
 }
 
+/// Edge of `Violation::GroupInfoUndecryptable`.
 #[test]
 fn a_group_info_opens_only_with_the_same_secrets_and_unchanged() {
     let suite = suite();
@@ -127,6 +129,7 @@ fn an_exported_secret_depends_on_label_context_and_length() {
     assert!(matches!(secrets.export(&suite, "label", b"", 1 << 16), Err(Error::Crypto(_))));
 }
 
+/// Edge of `Violation::ExternalInitUndecapsulable`, `Violation::ExternalPubInvalid`.
 #[test]
 fn an_external_joiner_and_the_members_agree_on_the_init_secret() {
     let crypto = Crypto::new(crypto_aws_lc::provider());

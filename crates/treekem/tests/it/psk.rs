@@ -26,6 +26,7 @@ fn no_keys_give_zeros_and_the_order_of_keys_counts() {
     assert_ne!(forwards, psk_secret(&suite, &[entry(1)]).unwrap());
 }
 
+/// Edge of `Violation::TooManyPreSharedKeys`.
 #[test]
 fn as_many_keys_as_the_label_can_count_and_no_more() {
     let suite = suite();
