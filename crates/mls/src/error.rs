@@ -157,6 +157,8 @@ pub enum Misuse {
     PathRequired,
     /// The client's own capabilities lack what it wants to use.
     NotInOwnCapabilities,
+    /// A private key does not belong to the public key.
+    KeyMismatch,
     /// An effect of the group was dropped, or its store refused it: load the group again.
     Unsaved,
 }
@@ -178,6 +180,7 @@ impl fmt::Display for Misuse {
             Self::TooManyProposals => "too many proposals are pending",
             Self::NoSuchMember => "there is no member at this leaf",
             Self::PathRequired => "the proposals demand a path",
+            Self::KeyMismatch => "the private key does not belong to the public key",
             Self::NotInOwnCapabilities => "the client's own capabilities lack this",
             Self::Unsaved => "a change of the group was not stored: load it again",
         })

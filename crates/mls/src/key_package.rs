@@ -1,6 +1,6 @@
 //! Making key packages (RFC 9420, section 10) and keeping their private keys.
 
-use crypto::{CipherSuite, HpkeKeyPair, Random};
+use crypto::{CipherSuite, HpkeKeyPair, HpkePublicKey, Random, Secret};
 use wire::{
     Extension, ExtensionType, Extensions, KeyPackage, KeyPackageRef, LeafNodeSource, Lifetime,
     ProtocolVersion,
@@ -8,7 +8,7 @@ use wire::{
 
 use crate::client::sign_leaf;
 use crate::rows::{structure, value};
-use crate::{Client, Delta, Effect, Error, RowKey, RowKind, Storage, grease};
+use crate::{Client, Delta, Effect, Error, Misuse, RowKey, RowKind, Storage, grease};
 
 /// What a key package offers.
 #[derive(Clone, Debug)]
@@ -126,6 +126,34 @@ impl Client {
         let label = KeyPackage::SIGNATURE_LABEL;
         key_package.signature = suite.sign_with_label(&*signer, label, &signed)?.into();
         Ok(KeyPackageBundle { key_package, init_key_pair, leaf_key_pair })
+    }
+
+    /// Takes over a key package that was made elsewhere, with its private keys: from a backup, another
+    /// implementation, a test vector.
+    pub fn import_key_package(
+        &self,
+        key_package: KeyPackage,
+        init_private_key: Secret,
+        leaf_private_key: Secret,
+    ) -> Result<Effect<KeyPackageRef>, Error> {
+        let suite = self.suite(key_package.cipher_suite)?;
+        let kem = suite.params().kem;
+        let key_pair = |private_key: Secret, expected: &HpkePublicKey| {
+            let public_key = suite.provider().dh_public_key(kem, &private_key)?;
+            if public_key != *expected {
+                return Err(Error::Misuse(Misuse::KeyMismatch));
+            }
+            Ok(HpkeKeyPair { private_key, public_key })
+        };
+        let bundle = KeyPackageBundle {
+            init_key_pair: key_pair(init_private_key, &key_package.init_key)?,
+            leaf_key_pair: key_pair(leaf_private_key, &key_package.leaf_node.encryption_key)?,
+            key_package,
+        };
+        let reference = bundle.key_package.reference(&suite)?;
+        let mut delta = Delta::default();
+        delta.put(KeyPackageBundle::row(&reference), value(&bundle));
+        Ok(Effect::new(reference, delta))
     }
 
     /// Erases the private keys of a key package that shall not be used any more.

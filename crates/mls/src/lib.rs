@@ -17,6 +17,7 @@
 //! and randomness are arguments.
 
 mod application;
+mod branch;
 mod client;
 mod commit;
 mod create;
@@ -34,6 +35,7 @@ mod policy;
 mod proposals;
 mod propose;
 mod received;
+mod reinit;
 mod rows;
 mod successor;
 mod welcome;

@@ -1,8 +1,10 @@
-//! Groups that succeed another: what a ReInit (RFC 9420, section 11.2) and a branch (section 11.3)
-//! have in common, and what whoever joins them checks.
+//! Groups that succeed another: what reinitialization (RFC 9420, section 11.2) and branching (section 11.3)
+//! have in common. A resumption PSK in the new group's first commit links it to the old one.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use codec::Encode;
 use crypto::{Random, Secret};
 use tree::{Committer, IdentityPolicy, ListedProposal, ProposalSender, PskPurpose, RatchetTree};
 use wire::{
@@ -10,14 +12,15 @@ use wire::{
     ResumptionPskUsage,
 };
 
+use crate::branch::check_branch;
 use crate::commit::{CommitDraft, PathChoice, make_commit};
 use crate::epoch::Epoch;
 use crate::propose::psk;
+use crate::reinit::check_reinit;
 use crate::rows::{resumption_psk_key, stored_epoch_resumption_psk, structure};
 use crate::welcome::{WelcomeInputs, is_successor, make_welcomes};
 use crate::{
-    Client, Delta, Effect, Error, Group, GroupInfoOptions, GroupParams, GroupStatus, LeafChanges,
-    Misuse, Storage, Violation,
+    Client, Delta, Error, Group, GroupInfoOptions, GroupParams, LeafChanges, Storage, Violation,
 };
 
 /// A successor group in its epoch 1, and the Welcome for the others.
@@ -28,22 +31,19 @@ pub struct NewSuccessor {
     pub welcome: Option<(MlsMessage, Vec<KeyPackageRef>)>,
 }
 
-/// Whether two leaves are the same client, according to the application.
-fn same_client(identity: &dyn IdentityPolicy, left: &LeafNode, right: &LeafNode) -> bool {
-    match (identity.client_id(left), identity.client_id(right)) {
-        (Some(left), Some(right)) => left == right,
-        _ => left.credential == right.credential,
-    }
+/// What identifies a client according to the application, across groups and suites.
+fn identity_of(identity: &dyn IdentityPolicy, leaf: &LeafNode) -> Vec<u8> {
+    identity.client_id(leaf).unwrap_or_else(|| leaf.credential.to_bytes())
 }
 
-/// Whether each member of `some` is a member of `all`.
-fn all_members_of(identity: &dyn IdentityPolicy, some: &RatchetTree, all: &RatchetTree) -> bool {
-    some.members().all(|(_, member)| {
-        // By key where possible; keys may have changed with the suite.
-        let by_key = all.find_signature_key(&member.signature_key);
-        by_key.and_then(|leaf| all.leaf(leaf)).is_some_and(|it| same_client(identity, it, member))
-            || all.members().any(|(_, other)| same_client(identity, other, member))
-    })
+/// Whether each member of `some` is a member of `all`, according to the application.
+pub(crate) fn all_members_of(
+    identity: &dyn IdentityPolicy,
+    some: &RatchetTree,
+    all: &RatchetTree,
+) -> bool {
+    let known: BTreeSet<_> = all.members().map(|(_, leaf)| identity_of(identity, leaf)).collect();
+    some.members().all(|(_, leaf)| known.contains(&identity_of(identity, leaf)))
 }
 
 /// A resumption PSK of a stored group.
@@ -58,8 +58,8 @@ pub(crate) fn stored_resumption_psk(
     }
 }
 
-/// The last step of joining (section 12.4.3.1): a group that was linked to an old one by its
-/// Welcome must be what the link says.
+/// The last step of joining (section 12.4.3.1): a group that was linked to an old one by its Welcome must
+/// be what the link says.
 pub(crate) fn check_successor(
     client: &Client,
     storage: &dyn Storage,
@@ -74,95 +74,17 @@ pub(crate) fn check_successor(
     }
     let old = client.load_group(storage, psk_group_id)?;
     let old = old.ok_or_else(|| Error::MissingPsk(link.kind.clone()))?;
-    let identity = &*client.config.identity;
-    if *usage == ResumptionPskUsage::Branch {
-        let (context, old_context) = (&new.context, old.context());
-        if (context.version, context.cipher_suite)
-            != (old_context.version, old_context.cipher_suite)
-        {
-            return Err(Violation::BranchParameters.into());
-        }
-        // "Each LeafNode in a new subgroup MUST match some LeafNode in the original group" (section
-        // 11.3).
-        return match all_members_of(identity, &new.tree, &old.epoch.tree) {
-            true => Ok(()),
-            false => Err(Violation::BranchMembers.into()),
-        };
+    match usage {
+        ResumptionPskUsage::Branch => check_branch(client, &old, new)?,
+        _ => check_reinit(client, &old, new, *psk_epoch)?,
     }
-    // "verify that the last Commit to the referenced group contains a ReInit proposal and that the
-    // group_id, version, cipher_suite, and group_context.extensions fields of the GroupInfo match".
-    let GroupStatus::Reinitialized(reinit) = old.status() else {
-        return Err(Violation::ReInitParameters.into());
-    };
-    if *psk_epoch != old.epoch()
-        || new.context.group_id != reinit.group_id
-        || new.context.version != reinit.version
-        || new.context.cipher_suite != reinit.cipher_suite
-        || new.context.extensions != reinit.extensions
-    {
-        return Err(Violation::ReInitParameters.into());
-    }
-    // "verify that all the members of the old group are also members of the new group".
-    match all_members_of(identity, &old.epoch.tree, &new.tree) {
-        true => Ok(()),
-        false => Err(Violation::ReInitMembers.into()),
-    }
+    Ok(())
 }
 
 impl Client {
-    /// Creates the group that a committed ReInit announced (section 11.2, step 3). Any member of
-    /// the old group may do it; the key packages are those of all the others, for the new cipher
-    /// suite.
-    pub fn reinitialize(
-        &self,
-        old: &Group,
-        key_packages: Vec<KeyPackage>,
-        now: u64,
-        random: &mut dyn Random,
-    ) -> Result<Effect<NewSuccessor>, Error> {
-        let GroupStatus::Reinitialized(reinit) = old.status() else {
-            return Err(Misuse::NotReinitialized.into());
-        };
-        let params = GroupParams {
-            cipher_suite: reinit.cipher_suite,
-            group_id: Some(reinit.group_id.to_vec()),
-            extensions: reinit.extensions.clone(),
-        };
-        let link = (old, ResumptionPskUsage::ReInit);
-        let made = self.found_successor(link, params, key_packages, (now, random))?;
-        let identity = &*self.config.identity;
-        if !all_members_of(identity, &old.epoch.tree, &made.0.group.epoch.tree) {
-            return Err(Misuse::MembersMissing.into());
-        }
-        Ok(Effect::new(made.0, made.1))
-    }
-
-    /// Creates a group with some members of an existing one (section 11.3), linked to it so that
-    /// its members know that the others are members of the old group.
-    pub fn branch(
-        &self,
-        old: &Group,
-        params: GroupParams,
-        key_packages: Vec<KeyPackage>,
-        now: u64,
-        random: &mut dyn Random,
-    ) -> Result<Effect<NewSuccessor>, Error> {
-        old.check_active()?;
-        if params.cipher_suite != old.suite().id() {
-            return Err(Misuse::UnknownCipherSuite.into());
-        }
-        let link = (old, ResumptionPskUsage::Branch);
-        let made = self.found_successor(link, params, key_packages, (now, random))?;
-        let identity = &*self.config.identity;
-        if !all_members_of(identity, &made.0.group.epoch.tree, &old.epoch.tree) {
-            return Err(Misuse::NoSuchMember.into());
-        }
-        Ok(Effect::new(made.0, made.1))
-    }
-
     /// A new group and its first commit, which adds everyone and brings in the link to the old
     /// group. Nobody else is in the group, so the commit is accepted as it is made.
-    fn found_successor(
+    pub(crate) fn found_successor(
         &self,
         (old, usage): (&Group, ResumptionPskUsage),
         params: GroupParams,

@@ -10,10 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crypto::{Crypto, HpkeKeyPair, Random, Secret, SignatureKeyPair, Signer, Suite};
-use mls::{
-    Change, Client, ClientConfig, Decode, Delta, Encode, Group, MemoryStorage, PskStore, Received,
-    RowKey, RowKind, Settings, StagedCommit, Storage,
-};
+use mls::{Client, ClientConfig, Group, MemoryStorage, PskStore, Received, Settings, StagedCommit};
 use serde::{Deserialize, Serialize};
 use wire::{Credential, KeyPackage, MlsMessage, MlsMessageBody, RatchetTreeNodes};
 
@@ -140,7 +137,10 @@ impl Scenario {
         let psks = self.external_psks.iter().map(|psk| (psk.psk_id.0.clone(), psk.psk.0.clone()));
         let client = client(crypto, Arc::new(signer), Psks(psks.collect()), settings());
         let mut storage = MemoryStorage::new();
-        import_key_package(&mut storage, &suite, &key_package, [init, encryption])?;
+        client
+            .import_key_package(key_package, init.private_key, encryption.private_key)
+            .and_then(|effect| effect.save(&mut storage))
+            .at("key_package")?;
         let welcome: MlsMessage = self.welcome.decode().at("welcome")?;
         let tree = self.ratchet_tree.as_ref().map(Hex::decode::<RatchetTreeNodes>);
         let tree = tree.transpose().at("ratchet_tree")?;
@@ -159,21 +159,6 @@ impl Scenario {
         }
         follower.expect_stored()
     }
-}
-
-/// Puts a key package that was made elsewhere where the client keeps its own.
-fn import_key_package(
-    storage: &mut MemoryStorage,
-    suite: &Suite,
-    key_package: &KeyPackage,
-    key_pairs: [HpkeKeyPair; 2],
-) -> Result<(), Failure> {
-    let id = key_package.reference(suite)?.0.as_slice().to_vec();
-    let key = RowKey { group_id: Vec::new(), kind: RowKind::KeyPackage, id };
-    let [init, encryption] = key_pairs.map(|key_pair| key_pair.to_bytes());
-    let row = [&[1], &key_package.to_bytes()[..], &init, &encryption].concat();
-    let changes = vec![Change::Put(key, Secret::from_vec(row))];
-    Ok(storage.write(&Delta::from_bytes(&changes.to_bytes())?)?)
 }
 
 /// A member that listens.
