@@ -4,9 +4,11 @@
 //!
 //! * To run a test twice alike: [`SeededRandom`].
 //! * To play a group's life: [`Person`], [`group_of`], [`assert_agreement`].
+//! * To break the rules as an insider: [`forge`].
 //! * To damage an encoding in every simple way: [`mutations`], [`truncations`].
 //! * To read bytes from text: [`hex()`]. To read an official vector file: [`official_vectors`].
 
+pub mod forge;
 mod mutations;
 mod official;
 mod person;
