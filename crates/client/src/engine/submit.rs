@@ -4,6 +4,7 @@
 //! |---|---|
 //! | receipt for the next position | done: merge |
 //! | receipt for a later position | done, but others were in between: read the log up to it, merge there |
+//! | `head-moved` to the same head | the log is closed by a bogus key: the intent fails |
 //! | `head-moved` | lost the race, or was taken and forgotten: read the log, which tells |
 //! | other refusals | the intent fails |
 //! | none | unknown; the same bytes are sent again and get the same receipt |
@@ -83,6 +84,13 @@ impl Engine {
     /// Others were faster. What is in the log decides what becomes of the submission.
     fn lost(&mut self, outbox: &OutboxRecord, moved: HeadMoved, now: u64) -> Result<(), Error> {
         let Some(mut intent) = self.intent(outbox.intent)? else { return Ok(()) };
+        if moved.head == outbox.submission.head() {
+            // The head is right, so it is the key that the service does not take: an invalid commit came
+            // with a key that nobody has. Repairing such a log is to come.
+            let why = "an invalid commit has closed its log to everybody".to_owned();
+            self.give_up_submission(&outbox.group)?;
+            return self.finish(&intent, Err(Misuse::GroupUnusable(why).into()));
+        }
         intent.attempts += 1;
         if intent.attempts > ATTEMPTS_MAX {
             self.give_up_submission(&outbox.group)?;

@@ -207,6 +207,14 @@ pub(crate) enum Submission {
 }
 
 impl Submission {
+    /// The commit head that it was made under.
+    pub(crate) fn head(&self) -> Position {
+        match self {
+            Self::Commit(bundle) => bundle.expected_head,
+            Self::Message(append) => append.head,
+        }
+    }
+
     /// The bytes that the log will hold.
     pub(crate) fn entry_bytes(&self) -> &[u8] {
         match self {

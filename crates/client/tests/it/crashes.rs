@@ -1,0 +1,174 @@
+//! Crashes: an answer that never came, a process that went away. Nothing happens twice, nothing is lost.
+
+use crate::world::{Fault, World, assert_agreement, lines};
+use client::{Account, Error};
+
+/// Reopens an account over a transport without faults.
+fn restart(world: &World, account: Account) -> Account {
+    let name = account.name().to_string();
+    drop(account);
+    world.reopen(&name)
+}
+
+#[test]
+fn an_own_commit_whose_receipt_was_lost_is_recognised_in_the_log() {
+    let world = World::new();
+    let transport = world.transport();
+    let mut alice = world.account_over("alice", transport.clone());
+    let mut bob = world.account("bob");
+    let group = alice.create_group("garden").unwrap();
+    transport.fail_next(Fault::LoseAnswer("/commits"));
+    let lost = alice.add(&group, &["bob"]).unwrap_err();
+    assert!(matches!(lost, Error::Offline(_)), "{lost}");
+    // Not merged on hope.
+    assert_eq!(alice.group("garden").unwrap().epoch, Some(0));
+    bob.receive().unwrap();
+    bob.send(&group, "are you there?").unwrap();
+    let mut alice = restart(&world, alice);
+    assert_eq!(alice.group("garden").unwrap().epoch, Some(0));
+    assert_eq!(lines(&alice.receive().unwrap()), ["bob: are you there?"]);
+    assert_eq!(alice.group("garden").unwrap().epoch, Some(1));
+    assert_agreement(&mut [&mut alice, &mut bob], &group);
+}
+
+#[test]
+fn a_submission_that_is_sent_again_gets_the_same_place() {
+    let world = World::new();
+    let transport = world.transport();
+    let mut alice = world.account_over("alice", transport.clone());
+    let mut bob = world.account("bob");
+    let group = alice.create_group("garden").unwrap();
+    alice.add(&group, &["bob"]).unwrap();
+    for end in ["/entries", "/commits"] {
+        transport.fail_next(Fault::LoseAnswer(end));
+        let lost = match end {
+            "/entries" => alice.send(&group, "once"),
+            _ => alice.update_keys(&group),
+        };
+        assert!(matches!(lost, Err(Error::Offline(_))));
+        // The next exchange, whatever it is for, carries it on.
+        alice.receive().unwrap();
+    }
+    assert_eq!(lines(&bob.receive().unwrap())[1..], ["alice: once", "alice updated"]);
+    assert_eq!(lines(&alice.history(&group).unwrap())[2..], ["alice: once", "alice updated"]);
+    assert_agreement(&mut [&mut alice, &mut bob], &group);
+}
+
+#[test]
+fn a_message_that_never_left_is_sent_after_a_restart_in_the_epoch_of_then() {
+    let world = World::new();
+    let transport = world.transport();
+    let mut alice = world.account_over("alice", transport.clone());
+    let mut bob = world.account("bob");
+    let group = alice.create_group("garden").unwrap();
+    alice.add(&group, &["bob"]).unwrap();
+    bob.receive().unwrap();
+    transport.fail_next(Fault::LoseRequest("/entries"));
+    assert!(matches!(alice.send(&group, "later"), Err(Error::Offline(_))));
+    bob.update_keys(&group).unwrap();
+    let mut alice = restart(&world, alice);
+    assert_eq!(lines(&alice.receive().unwrap()), ["bob updated"]);
+    assert_eq!(lines(&bob.receive().unwrap()), ["alice: later"]);
+    assert_agreement(&mut [&mut alice, &mut bob], &group);
+}
+
+#[test]
+fn a_candidate_that_lost_while_its_maker_was_away_is_dropped() {
+    let world = World::new();
+    let transport = world.transport();
+    let mut alice = world.account_over("alice", transport.clone());
+    let mut bob = world.account("bob");
+    let mut carol = world.account("carol");
+    let group = alice.create_group("garden").unwrap();
+    alice.add(&group, &["bob"]).unwrap();
+    bob.receive().unwrap();
+    transport.fail_next(Fault::LoseRequest("/commits"));
+    assert!(matches!(alice.add(&group, &["carol"]), Err(Error::Offline(_))));
+    bob.update_keys(&group).unwrap();
+    let mut alice = restart(&world, alice);
+    assert_eq!(lines(&alice.receive().unwrap()), ["bob updated"]);
+    assert_eq!(lines(&carol.receive().unwrap()), ["joined alice,bob,carol"]);
+    assert_agreement(&mut [&mut alice, &mut bob, &mut carol], &group);
+}
+
+#[test]
+fn a_welcome_is_joined_once_however_often_it_is_read() {
+    let world = World::new();
+    let mut alice = world.account("alice");
+    let transport = world.transport();
+    let mut bob = world.account_over("bob", transport.clone());
+    let group = alice.create_group("garden").unwrap();
+    alice.add(&group, &["bob"]).unwrap();
+    transport.fail_next(Fault::LoseRequest("/inbox/ack"));
+    assert!(matches!(bob.receive(), Err(Error::Offline(_))));
+    assert_eq!(bob.groups().unwrap().len(), 1, "durable before it is acknowledged");
+    let mut bob = restart(&world, bob);
+    assert_eq!(lines(&bob.receive().unwrap()), ["joined alice,bob"]);
+    assert!(bob.receive().unwrap().is_empty());
+    assert_agreement(&mut [&mut alice, &mut bob], &group);
+}
+
+#[test]
+fn a_welcome_that_is_of_no_use_is_told_and_does_not_come_again() {
+    use delivery_api::{Credential, IdempotencyKey, inbox::PutItem, request};
+    let world = World::new();
+    let mut alice = world.account("alice");
+    let mut bob = world.account("bob");
+    let group = alice.create_group("garden").unwrap();
+    // Somebody's device puts rubbish into a bundle of its own log.
+    let crypto = crypto::Crypto::new(crypto_aws_lc::provider());
+    let suite = crypto.suite(crypto::CipherSuite(1)).unwrap();
+    let key =
+        crypto::SignatureKeyPair::from_private_key(&suite, crypto::Secret::zeros(32)).unwrap();
+    let public = crypto::Signer::public_key(&key).as_slice().try_into().unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let credential = Credential {
+        service: world.service.public_key(),
+        key: delivery_api::PublicKey::new(public),
+        time_seconds: now,
+    };
+    let bundle = delivery_api::log::CommitBundle {
+        expected_head: delivery_api::Position::START,
+        idempotency_key: IdempotencyKey::new(&[1; 16]).unwrap(),
+        commit: b"commit".as_slice().into(),
+        next_access_key: delivery_api::PublicKey::new([9; 32]),
+        join_key: None,
+        removes: false,
+        welcomes: vec![delivery_api::log::WelcomeDelivery {
+            recipient: bob.identity().device,
+            welcome: b"no Welcome".as_slice().into(),
+        }],
+        group_info: codec::Opaque::default(),
+        tree: None,
+    };
+    let sign = |tbs: &[u8]| crypto::Signer::sign(&key, tbs);
+    let log = delivery_api::LogId::new([3; 32]);
+    let request = request::commit(log, &bundle, None).sign(&credential, sign).unwrap();
+    world.service.ask(&request, now).unwrap();
+    let device = credential.key.device();
+    let register = request::register_device(device).sign(&credential, sign).unwrap();
+    world.service.ask(&register, now).unwrap();
+    let item = PutItem {
+        idempotency_key: IdempotencyKey::new(&[2; 16]).unwrap(),
+        bytes: b"from the future".as_slice().into(),
+    };
+    let direct = request::put_item(bob.identity().device, &item).sign(&credential, sign).unwrap();
+    world.service.ask(&direct, now).unwrap();
+    alice.add(&group, &["bob"]).unwrap();
+    let heard = lines(&bob.receive().unwrap());
+    assert_eq!(heard, ["unusable: it is malformed", "joined alice,bob"]);
+    assert!(bob.receive().unwrap().is_empty());
+    assert_agreement(&mut [&mut alice, &mut bob], &group);
+}
+
+#[test]
+fn events_come_again_if_the_process_died_before_it_took_them() {
+    let world = World::new();
+    let (mut accounts, group) = world.group(&["alice", "bob"]);
+    let mut bob = accounts.pop().unwrap();
+    accounts[0].send(&group, "hello").unwrap();
+    assert_eq!(lines(&bob.receive().unwrap()), ["alice: hello"]);
+    let mut bob = restart(&world, bob);
+    assert_eq!(lines(&bob.receive().unwrap()), ["alice: hello"]);
+    assert!(bob.receive().unwrap().is_empty());
+}

@@ -1,0 +1,9 @@
+//! Accounts over a service in the same process: no sockets, faults on demand.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod conversation;
+mod crashes;
+mod races;
+mod trust;
+mod world;

@@ -1,0 +1,219 @@
+//! A service in memory, accounts in temporary folders, and a transport between them that can fail.
+
+use client::transport::{HttpRequest, HttpResponse, Transport, TransportError};
+use client::{Account, Event, EventKind, GroupId};
+use codec::{Encode, Opaque};
+use crypto::{CipherSuite, Crypto};
+use delivery_api::log::{ChainLink, Entry, EntryKind};
+use delivery_api::{ChainHash, LogId, Problem, PublicKey};
+use delivery_service::Service;
+use delivery_service::core::{Answer, Config, RawRequest, ServiceCore};
+use delivery_service::key::ServiceKey;
+use delivery_service::store::{MemoryStore, Rows, Store};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// What goes wrong with the next request whose path ends so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// The request does not arrive.
+    LoseRequest(&'static str),
+    /// The request arrives, the answer does not.
+    LoseAnswer(&'static str),
+}
+
+impl Fault {
+    fn concerns(self, path: &str) -> bool {
+        let (Self::LoseRequest(end) | Self::LoseAnswer(end)) = self;
+        path.split('?').next().is_some_and(|path| path.ends_with(end))
+    }
+}
+
+/// Something that looks at, and may change, an answer.
+pub(crate) type Tamper = Box<dyn Fn(&HttpRequest, HttpResponse) -> HttpResponse + Send>;
+
+/// Carries requests to the service by a function call.
+pub(crate) struct InProcess {
+    service: Service,
+    faults: Mutex<Vec<Fault>>,
+    tamper: Mutex<Option<Tamper>>,
+    /// The paths that were asked.
+    paths: Mutex<Vec<String>>,
+}
+
+impl InProcess {
+    /// The log that was asked about last.
+    pub(crate) fn last_log(&self) -> LogId {
+        let paths = self.paths.lock().unwrap();
+        let log = paths.iter().rev().find_map(|path| path.strip_prefix("/v1/logs/"));
+        LogId::from_hex(&log.unwrap()[..64]).unwrap()
+    }
+
+    pub(crate) fn fail_next(&self, fault: Fault) {
+        self.faults.lock().unwrap().push(fault);
+    }
+
+    pub(crate) fn tamper(&self, tamper: Option<Tamper>) {
+        *self.tamper.lock().unwrap() = tamper;
+    }
+}
+
+impl Transport for InProcess {
+    fn send(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
+        let mut faults = self.faults.lock().unwrap();
+        let index = faults.iter().position(|fault| {
+            // Only what changes something: otherwise a read would take the fault meant for a submission.
+            request.method != delivery_api::Method::Get && fault.concerns(&request.path)
+        });
+        let fault = index.map(|index| faults.remove(index));
+        drop(faults);
+        self.paths.lock().unwrap().push(request.path.clone());
+        if let Some(Fault::LoseRequest(_)) = fault {
+            return Err(TransportError("lost on the way".to_owned()));
+        }
+        let raw = RawRequest {
+            method: request.method.as_str(),
+            path: &request.path,
+            authorization: request.authorization.as_deref(),
+            body: &request.body,
+        };
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
+        let response = self.service.respond(&raw, now);
+        if let Some(Fault::LoseAnswer(_)) = fault {
+            return Err(TransportError("lost on the way back".to_owned()));
+        }
+        let response = HttpResponse { status: response.status, body: response.body };
+        match &*self.tamper.lock().unwrap() {
+            Some(tamper) => Ok(tamper(request, response)),
+            None => Ok(response),
+        }
+    }
+}
+
+/// A service and the folders of its accounts.
+pub(crate) struct World {
+    pub(crate) service: Service,
+    store: Arc<MemoryStore>,
+    folder: tempfile::TempDir,
+}
+
+impl World {
+    pub(crate) fn new() -> Self {
+        let key = ServiceKey::from_seed(&[7; 32]).unwrap();
+        let core = ServiceCore::new(key, Config::default());
+        let store = Arc::new(MemoryStore::new());
+        let service = Service::new(Arc::new(core), store.clone());
+        Self { service, store, folder: tempfile::tempdir().unwrap() }
+    }
+
+    pub(crate) fn transport(&self) -> Arc<InProcess> {
+        Arc::new(InProcess {
+            service: self.service.clone(),
+            faults: Mutex::default(),
+            tamper: Mutex::default(),
+            paths: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn home(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    pub(crate) fn account(&self, name: &str) -> Account {
+        self.account_over(name, self.transport())
+    }
+
+    pub(crate) fn account_over(&self, name: &str, transport: Arc<InProcess>) -> Account {
+        Account::create_with(&self.home(name), name, "in process", transport).unwrap()
+    }
+
+    pub(crate) fn reopen(&self, name: &str) -> Account {
+        Account::open_with(&self.home(name), self.transport()).unwrap()
+    }
+
+    /// A group of these, made by the first; everybody has heard of everything.
+    pub(crate) fn group(&self, names: &[&str]) -> (Vec<Account>, GroupId) {
+        let mut accounts: Vec<Account> = names.iter().map(|name| self.account(name)).collect();
+        let group = accounts[0].create_group("garden").unwrap();
+        if names.len() > 1 {
+            accounts[0].add(&group, &names[1..]).unwrap();
+        }
+        for account in &mut accounts {
+            account.receive().unwrap();
+            account.set_read().unwrap();
+        }
+        (accounts, group)
+    }
+}
+
+impl World {
+    /// Puts an entry into a log past admission, as a member with a broken client could. The access key
+    /// behind a commit is nobody's.
+    pub(crate) fn forge_entry(&self, log: LogId, kind: EntryKind, bytes: &[u8]) {
+        let bytes = Opaque::from(bytes);
+        let work = move |rows: &mut dyn Rows| {
+            let mut row = rows.log_for_update(log)?.ok_or(Problem::UnknownLog)?;
+            let mut segment = rows.segment(log, row.head)?.ok_or(Problem::UnknownLog)?;
+            let (position, head) = (row.end.next(), row.head);
+            let entry_hash = sha256(&bytes);
+            let link = ChainLink { previous: row.chain_hash, position, kind, entry_hash };
+            row.chain_hash = ChainHash::new(sha256(&link.to_bytes()));
+            row.end = position;
+            if kind == EntryKind::Commit {
+                (row.head, segment.head) = (position, position);
+                segment.access_key = PublicKey::new([0xee; 32]);
+                rows.put_segment(log, &segment)?;
+            }
+            let entry = Entry { position, kind, head, removes: false, bytes };
+            rows.put_entry(log, &entry, row.chain_hash)?;
+            rows.put_log(log, &row)?;
+            Ok(Answer { body: Vec::new(), news: Vec::new(), may_wait: false })
+        };
+        self.store.write(Box::new(work), Box::new(|outcome| drop(outcome.unwrap())));
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    let crypto = Crypto::new(crypto_aws_lc::provider());
+    let hash = crypto.suite(CipherSuite(1)).unwrap().hash(bytes).unwrap();
+    hash.as_slice().try_into().unwrap()
+}
+
+/// What happened, in one line each.
+pub(crate) fn lines(events: &[Event]) -> Vec<String> {
+    events.iter().map(|event| line(&event.kind)).collect()
+}
+
+fn line(kind: &EventKind) -> String {
+    match kind {
+        EventKind::Message { from, text } => format!("{from}: {text}"),
+        EventKind::Created {} => "created".to_owned(),
+        EventKind::Joined { members } => format!("joined {}", members.join(",")),
+        EventKind::MemberAdded { by, name } => format!("{by} added {name}"),
+        EventKind::MemberRemoved { by, name } => format!("{by} removed {name}"),
+        EventKind::KeysUpdated { name } => format!("{name} updated"),
+        EventKind::RemovedFromGroup { by } => format!("{by} removed me"),
+        EventKind::EntrySkipped { reason } => format!("skipped: {reason}"),
+        EventKind::WelcomeUnusable { reason } => format!("unusable: {reason}"),
+        EventKind::Halted { reason } => format!("halted: {reason}"),
+        EventKind::IntentFailed { what, reason } => format!("failed to {what}: {reason}"),
+        other => format!("{other:?}"),
+    }
+}
+
+/// Everybody fetches what is new; then all must be in the same epoch with the same members.
+pub(crate) fn assert_agreement(accounts: &mut [&mut Account], group: &GroupId) {
+    let mut views = Vec::new();
+    for account in accounts.iter_mut() {
+        account.receive().unwrap();
+        let summary = account.groups().unwrap().into_iter().find(|other| other.id == *group);
+        let mut summary = summary.unwrap();
+        summary.members.sort();
+        views.push((account.name().clone(), summary));
+    }
+    for (name, view) in &views[1..] {
+        assert_eq!(*view, views[0].1, "{name} and {} disagree", views[0].0);
+    }
+    assert_eq!(views[0].1.members.len(), accounts.len());
+}
