@@ -2,5 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod hostile_bytes;
+mod hostile_view;
 mod life;
 mod official;
