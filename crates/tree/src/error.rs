@@ -89,7 +89,7 @@ wire::violations! {
         CredentialTypeNotInCapabilities = "5.3",
         /// A leaf's credential type is not supported by every member.
         CredentialTypeNotSupportedByMembers = "7.3",
-        /// Two nodes of a tree, or a path and a node, have the same encryption key.
+        /// Two nodes of a tree have the same encryption key.
         DuplicateEncryptionKey = "7.3",
         /// A list of extensions holds a type twice.
         DuplicateExtension = "13.4",
@@ -126,13 +126,17 @@ wire::violations! {
         InvalidKeyPackageSignature = "10.1",
         /// A leaf's signature does not verify.
         InvalidLeafSignature = "7.3",
-        /// A parent node is not parent-hash valid, or a path's leaf carries the wrong parent hash.
+        /// A parent node is not parent-hash valid: not exactly one descendant was set together with it.
         InvalidParentHash = "7.9.2",
+        /// A key package is for another protocol version or cipher suite than the group's.
+        KeyPackageVersionOrCipherSuite = "10.1",
         /// A leaf is larger than this implementation takes.
         LeafTooLarge = "7.2",
         /// The current time is outside the lifetime of a leaf.
         LifetimeExpired = "7.3",
-        /// A leaf's lifetime is longer than the application allows, or ends before it starts.
+        /// A leaf's lifetime ends before it starts.
+        LifetimeEndsBeforeStart = "7.2",
+        /// A leaf's lifetime is longer than the application allows.
         LifetimeTooLong = "7.2",
         /// A commit changes the extensions of the GroupContext twice.
         MultipleGroupContextExtensions = "12.2",
@@ -142,6 +146,10 @@ wire::violations! {
         NewMemberProposal = "12.1.8",
         /// A leaf in the place of a parent, or a parent in the place of a leaf.
         NodeTypeMismatch = "7.8",
+        /// A key of a path is one that the tree holds already, or occurs twice in the path.
+        PathKeyInTree = "12.4.2",
+        /// The leaf of a path does not carry the parent hash that the path leads to.
+        PathLeafParentHash = "7.9.2",
         /// A path does not have one node per node of the filtered direct path.
         PathLengthMismatch = "7.5",
         /// A pre-shared key's nonce does not have the length of a hash.
@@ -158,6 +166,8 @@ wire::violations! {
         RemoveOfBlank = "12.1.3",
         /// A member does not support what required_capabilities demands.
         RequiredCapabilities = "7.3",
+        /// The right half of a ratchet tree holds no leaf: the tree was not truncated.
+        RightHalfBlank = "12.1.3",
         /// A ratchet tree ends with a blank node.
         TrailingBlankNodes = "12.4.3.3",
         /// An unmerged leaf is blank, out of range, or not below the parent that lists it.
@@ -170,8 +180,8 @@ wire::violations! {
         UpdateOfBlank = "12.1.2",
         /// A proposal of a type that some member does not support.
         UnsupportedProposalType = "12.2",
-        /// A key package or leaf does not support the group's protocol version or cipher suite.
-        VersionOrCipherSuite = "7.2",
+        /// A leaf's capabilities lack the group's protocol version or cipher suite.
+        VersionOrCipherSuiteNotInCapabilities = "7.2",
         /// A leaf comes from the wrong source for its place.
         WrongLeafNodeSource = "7.3",
         /// The tree does not hash to the tree_hash of the GroupContext.

@@ -67,7 +67,7 @@ impl AppliedProposals {
         let merged = self.merge_path(base.suite, (committer, sender), &keys)?;
         // "verify that the parent_hash field of the leaf node matches" (section 7.5).
         if path.leaf_node.parent_hash().is_some_and(|hash| hash != merged.parent_hash) {
-            return Err(Violation::InvalidParentHash.into());
+            return Err(Violation::PathLeafParentHash.into());
         }
         let next = merged.set_leaf(base, &self.extensions, path.leaf_node.clone(), checks)?;
         Ok((sender, next))
@@ -121,7 +121,7 @@ fn check_path_keys(
     let mut seen = BTreeSet::new();
     for key in keys.iter().chain([&leaf.encryption_key]) {
         if !seen.insert(key) || tree.find_encryption_key(key).is_some() {
-            return Err(Violation::DuplicateEncryptionKey.into());
+            return Err(Violation::PathKeyInTree.into());
         }
         suite.check_hpke_public_key(key).map_err(|_| Violation::InvalidEncryptionKey)?;
     }

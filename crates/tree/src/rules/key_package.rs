@@ -24,7 +24,7 @@ pub fn verify_key_package(
     // "Verify that the cipher suite and protocol version of the KeyPackage match those in the
     // GroupContext" (section 10.1).
     if key_package.version != ProtocolVersion::MLS10 || key_package.cipher_suite != suite.id() {
-        return Err(Violation::VersionOrCipherSuite.into());
+        return Err(Violation::KeyPackageVersionOrCipherSuite.into());
     }
     let leaf = verify_leaf_node(
         suite,

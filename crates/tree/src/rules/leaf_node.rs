@@ -46,7 +46,7 @@ impl LifetimeRules {
     /// Checks a lifetime; `now` is `None` where the current time does not matter.
     pub(crate) fn check(self, lifetime: Lifetime, now: Option<u64>) -> Result<(), Violation> {
         let total = lifetime.not_after.checked_sub(lifetime.not_before);
-        if total.is_none_or(|total| total > self.lifetime_max_seconds) {
+        if total.ok_or(Violation::LifetimeEndsBeforeStart)? > self.lifetime_max_seconds {
             return Err(Violation::LifetimeTooLong);
         }
         match now {
@@ -181,7 +181,7 @@ fn check_capabilities(suite: &Suite, leaf: &LeafNode) -> Result<(), Violation> {
     if !capabilities.versions.contains(&ProtocolVersion::MLS10)
         || !capabilities.cipher_suites.contains(&suite.id())
     {
-        return Err(Violation::VersionOrCipherSuite);
+        return Err(Violation::VersionOrCipherSuiteNotInCapabilities);
     }
     if !capabilities.supports_credential(leaf.credential.credential_type()) {
         return Err(Violation::CredentialTypeNotInCapabilities);
