@@ -2,4 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
+mod forge;
 mod official;
+mod rules_key_package;
+mod rules_leaf;
