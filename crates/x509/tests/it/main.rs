@@ -1,0 +1,3 @@
+//! Certificates and chains made by another library, judged one by one and in the lives of groups.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
