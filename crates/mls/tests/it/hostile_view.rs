@@ -2,7 +2,8 @@
 
 use codec::{Decode, Encode};
 use mls::{
-    CommitOptions, Effect, Error, MlsMessage, ProposalRef, Received, RowKey, Secret, StagedEpoch,
+    BrokenRule, CommitOptions, Effect, Error, MlsMessage, ProposalRef, Received, RowKey, Secret,
+    StagedEpoch,
 };
 use testkit::{NOW, Person};
 
@@ -82,6 +83,22 @@ pub(crate) fn assert_damage_is_refused(
     }
     assert!(View::of(person) == before, "refused, but not without a trace");
     well_formed
+}
+
+/// Why a message is refused, without a trace.
+pub(crate) fn refusal(person: &mut Person, message: &MlsMessage) -> Error {
+    let before = View::of(person);
+    let error = person.group().process(message, NOW).map(|_| ()).expect_err("accepted");
+    assert!(View::of(person) == before, "refused, but not without a trace");
+    error
+}
+
+/// The rule by which a message is refused, without a trace.
+pub(crate) fn broken_rule(person: &mut Person, message: &MlsMessage) -> BrokenRule {
+    match refusal(person, message) {
+        Error::Violation(rule) => rule,
+        other => panic!("refused for another reason: {other}"),
+    }
 }
 
 /// A commit that everyone follows: whatever came before, the group works.

@@ -4,5 +4,6 @@
 
 mod hostile_bytes;
 mod hostile_view;
+mod known_bugs_messages;
 mod life;
 mod official;
