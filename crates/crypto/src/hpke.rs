@@ -32,9 +32,20 @@ impl Suite {
         plaintext: &Secret,
         random: &mut dyn Random,
     ) -> Result<HpkeCiphertext, CryptoError> {
+        self.hpke_seal_in(&self.hpke_context(info)?, public_key, plaintext, random)
+    }
+
+    /// [`Self::hpke_seal`] with an `info` that was hashed before.
+    pub(crate) fn hpke_seal_in(
+        &self,
+        context: &HpkeContext,
+        public_key: &HpkePublicKey,
+        plaintext: &Secret,
+        random: &mut dyn Random,
+    ) -> Result<HpkeCiphertext, CryptoError> {
         let (shared_secret, encapsulated) =
             self.provider.kem_encap(self.params.kem, public_key, random)?;
-        let (key, nonce) = self.hpke_schedule(&shared_secret, info)?.key_and_nonce()?;
+        let (key, nonce) = self.hpke_schedule(&shared_secret, context)?.key_and_nonce()?;
         let ciphertext = self.aead_seal(&key, nonce.expose(), &[], plaintext.expose())?;
         Ok(HpkeCiphertext { kem_output: encapsulated.into(), ciphertext: ciphertext.into() })
     }
@@ -48,7 +59,8 @@ impl Suite {
     ) -> Result<Secret, CryptoError> {
         let kem = self.params.kem;
         let shared_secret = self.provider.kem_decap(kem, key_pair, &ciphertext.kem_output)?;
-        let (key, nonce) = self.hpke_schedule(&shared_secret, info)?.key_and_nonce()?;
+        let context = self.hpke_context(info)?;
+        let (key, nonce) = self.hpke_schedule(&shared_secret, &context)?.key_and_nonce()?;
         self.aead_open(&key, nonce.expose(), &[], &ciphertext.ciphertext)
     }
 
@@ -63,7 +75,9 @@ impl Suite {
     ) -> Result<(Opaque, Secret), CryptoError> {
         let (shared_secret, encapsulated) =
             self.provider.kem_encap(self.params.kem, public_key, random)?;
-        let exported = self.hpke_schedule(&shared_secret, &[])?.export(exporter_context, length)?;
+        let context = self.hpke_context(&[])?;
+        let schedule = self.hpke_schedule(&shared_secret, &context)?;
+        let exported = schedule.export(exporter_context, length)?;
         Ok((encapsulated.into(), exported))
     }
 
@@ -76,28 +90,43 @@ impl Suite {
         length: usize,
     ) -> Result<Secret, CryptoError> {
         let shared_secret = self.provider.kem_decap(self.params.kem, key_pair, kem_output)?;
-        self.hpke_schedule(&shared_secret, &[])?.export(exporter_context, length)
+        let context = self.hpke_context(&[])?;
+        self.hpke_schedule(&shared_secret, &context)?.export(exporter_context, length)
     }
 
-    /// `KeySchedule` of RFC 9180, section 5.1, in base mode.
-    fn hpke_schedule(&self, shared: &Secret, info: &[u8]) -> Result<Schedule<'_>, CryptoError> {
-        let labels = Labels {
-            provider: &*self.provider,
-            hash: self.params.hash,
-            suite_id: hpke_suite_id(&self.params),
-        };
+    fn hpke_labels(&self) -> Labels<'_, dyn Provider> {
+        let suite_id = hpke_suite_id(&self.params);
+        Labels { provider: &*self.provider, hash: self.params.hash, suite_id }
+    }
+
+    /// `key_schedule_context` of RFC 9180, section 5.1, in base mode. It does not depend on the
+    /// recipient, and `info` may be long: a Welcome's is the whole encrypted GroupInfo.
+    pub(crate) fn hpke_context(&self, info: &[u8]) -> Result<HpkeContext, CryptoError> {
+        let labels = self.hpke_labels();
         let psk_id_hash = labels.extract(&[], "psk_id_hash", &[])?;
         let info_hash = labels.extract(&[], "info_hash", info)?;
-        let context = [&[MODE_BASE], psk_id_hash.expose(), info_hash.expose()].concat();
+        Ok(HpkeContext([&[MODE_BASE], psk_id_hash.expose(), info_hash.expose()].concat()))
+    }
+
+    /// The rest of `KeySchedule` of RFC 9180, section 5.1.
+    fn hpke_schedule<'a>(
+        &'a self,
+        shared: &Secret,
+        context: &'a HpkeContext,
+    ) -> Result<Schedule<'a>, CryptoError> {
+        let labels = self.hpke_labels();
         let secret = labels.extract(shared.expose(), "secret", &[])?;
-        Ok(Schedule { labels, params: &self.params, context, secret })
+        Ok(Schedule { labels, params: &self.params, context: &context.0, secret })
     }
 }
+
+/// The part of the key schedule that all recipients of one `info` share.
+pub(crate) struct HpkeContext(Vec<u8>);
 
 struct Schedule<'a> {
     labels: Labels<'a, dyn Provider>,
     params: &'a SuiteParams,
-    context: Vec<u8>,
+    context: &'a [u8],
     secret: Secret,
 }
 
@@ -106,15 +135,15 @@ impl Schedule<'_> {
     fn key_and_nonce(&self) -> Result<(Secret, Secret), CryptoError> {
         let (key_length, nonce_length) =
             (self.params.aead_key_length, self.params.aead_nonce_length);
-        let key = self.labels.expand(&self.secret, "key", &[&self.context], key_length)?;
+        let key = self.labels.expand(&self.secret, "key", &[self.context], key_length)?;
         let nonce =
-            self.labels.expand(&self.secret, "base_nonce", &[&self.context], nonce_length)?;
+            self.labels.expand(&self.secret, "base_nonce", &[self.context], nonce_length)?;
         Ok((key, nonce))
     }
 
     fn export(&self, exporter_context: &[u8], length: usize) -> Result<Secret, CryptoError> {
         let hash_length = self.params.hash.output_length();
-        let exporter = self.labels.expand(&self.secret, "exp", &[&self.context], hash_length)?;
+        let exporter = self.labels.expand(&self.secret, "exp", &[self.context], hash_length)?;
         self.labels.expand(&exporter, "sec", &[exporter_context], length)
     }
 }

@@ -17,7 +17,7 @@ pub struct VerifiedSignature(());
 const IKM_LENGTH: usize = 66;
 
 /// `SignContent`, `EncryptContext` and the tail of `KDFLabel` have one shape: a label, then data.
-fn labelled(label: &str, content: &[u8]) -> Vec<u8> {
+pub(crate) fn labelled(label: &str, content: &[u8]) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.vector(|writer| {
         writer.write(b"MLS 1.0 ");

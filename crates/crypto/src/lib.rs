@@ -12,6 +12,7 @@
 //! Randomness is an argument ([`Random`]); nothing here keeps state.
 
 mod digest;
+mod encrypt_to_many;
 mod error;
 pub mod hpke;
 mod keys;

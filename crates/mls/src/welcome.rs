@@ -6,8 +6,8 @@ use protection::PastEpochs;
 use tree::Added;
 use treekem::{JoinerSecret, PrivatePath, PskSecret, WelcomeSecret, psk_secret};
 use wire::{
-    EncryptedGroupSecrets, GroupInfo, GroupSecrets, KeyPackageRef, MlsMessage, MlsMessageBody,
-    PreSharedKeyId, PskKind, RatchetTreeNodes, ResumptionPskUsage, Welcome,
+    EncryptedGroupSecrets, GroupInfo, GroupSecrets, KeyPackage, KeyPackageRef, MlsMessage,
+    MlsMessageBody, PreSharedKeyId, PskKind, RatchetTreeNodes, ResumptionPskUsage, Welcome,
 };
 
 use crate::epoch::{Confirmation, Epoch, EpochState};
@@ -39,26 +39,24 @@ pub(crate) fn make_welcomes(
     let WelcomeInputs { suite, added, random, .. } = inputs;
     let group_info = inputs.group_info.to_bytes();
     let encrypted_group_info = inputs.welcome_secret.seal(suite, &group_info)?;
-    let mut secrets = Vec::with_capacity(added.len());
-    for (added, path_secret) in added {
-        let Some(key_package) = added.key_package() else { continue };
-        let group_secrets = GroupSecrets {
-            joiner_secret: inputs.joiner_secret.as_secret().duplicate(),
-            path_secret: path_secret.as_ref().map(Secret::duplicate),
-            psks: inputs.psks.to_vec(),
-        };
-        let context = ("Welcome", &*encrypted_group_info);
-        let plaintext = Secret::encoding(&group_secrets);
-        secrets.push(EncryptedGroupSecrets {
-            new_member: key_package.reference(suite)?,
-            encrypted_group_secrets: suite.encrypt_with_label(
-                &key_package.init_key,
-                context,
-                &plaintext,
-                random,
-            )?,
-        });
-    }
+    let group_secrets = |path_secret: &Option<Secret>| GroupSecrets {
+        joiner_secret: inputs.joiner_secret.as_secret().duplicate(),
+        path_secret: path_secret.as_ref().map(Secret::duplicate),
+        psks: inputs.psks.to_vec(),
+    };
+    let plaintexts: Vec<Secret> =
+        added.iter().map(|(_, secret)| Secret::encoding(&group_secrets(secret))).collect();
+    let key_packages: Vec<&KeyPackage> =
+        added.iter().filter_map(|(added, _)| added.key_package()).collect();
+    let recipients: Vec<_> =
+        key_packages.iter().map(|new| &new.init_key).zip(&plaintexts).collect();
+    let target = ("Welcome", &*encrypted_group_info);
+    let ciphertexts = suite.encrypt_to_many(target, &recipients, random)?;
+    let secrets = key_packages.iter().zip(ciphertexts).map(|(new, encrypted_group_secrets)| {
+        let new_member = new.reference(suite)?;
+        Ok(EncryptedGroupSecrets { new_member, encrypted_group_secrets })
+    });
+    let secrets: Vec<EncryptedGroupSecrets> = secrets.collect::<Result<_, Error>>()?;
     let batches: Vec<Vec<EncryptedGroupSecrets>> = match inputs.per_member {
         true => secrets.into_iter().map(|secret| vec![secret]).collect(),
         false => vec![secrets],

@@ -7,18 +7,12 @@
 //! 4. [`NewPath::path_secret_for`] is what a Welcome tells each new member.
 //! 5. [`NewPath::into_private_path`] ends it; the path secrets are erased.
 
-use crypto::{CryptoError, HpkeCiphertext, HpkeKeyPair, HpkePublicKey, Random, Suite};
-use rayon::prelude::*;
+use crypto::{HpkeKeyPair, HpkePublicKey, Random, Suite};
 use tree::{LeafIndex, NodeIndex, RatchetTree};
 use wire::UpdatePathNode;
 
-use crate::derived_random::DerivedRandom;
 use crate::path_context::LABEL;
 use crate::{CommitSecret, Error, PathContext, PathSecret, PrivatePath};
-
-/// With fewer ciphertexts than this, threads cost more than they save. A warm tree stays below,
-/// with one for each of its levels.
-const PARALLEL_CIPHERTEXTS_MIN: usize = 24;
 
 /// Fresh keys for a leaf and its filtered direct path.
 pub struct NewPath {
@@ -33,13 +27,6 @@ struct NewNode {
     copath_child: NodeIndex,
     path_secret: PathSecret,
     key_pair: HpkeKeyPair,
-}
-
-/// One ciphertext still to be made.
-struct Sealing<'a> {
-    path_secret: &'a PathSecret,
-    public_key: &'a HpkePublicKey,
-    random: DerivedRandom<'a>,
 }
 
 impl NewPath {
@@ -89,17 +76,15 @@ impl NewPath {
         context: &PathContext<'_>,
         random: &mut dyn Random,
     ) -> Result<Vec<UpdatePathNode>, Error> {
-        let mut sealings = Vec::new();
+        let mut recipients = Vec::new();
         let mut counts = Vec::with_capacity(self.nodes.len());
         for NewNode { copath_child, path_secret, .. } in &self.nodes {
-            let recipients = context.recipients(*copath_child);
-            counts.push(recipients.len());
-            for (_, public_key) in recipients {
-                let random = DerivedRandom::draw(suite, random)?;
-                sealings.push(Sealing { path_secret, public_key, random });
-            }
+            let keys = context.recipients(*copath_child);
+            counts.push(keys.len());
+            recipients.extend(keys.into_iter().map(|(_, key)| (key, path_secret.as_secret())));
         }
-        let mut ciphertexts = seal_all(suite, context.group_context, sealings)?.into_iter();
+        let target = (LABEL, context.group_context);
+        let mut ciphertexts = suite.encrypt_to_many(target, &recipients, random)?.into_iter();
         let nodes = self.nodes.iter().zip(counts).map(|(node, count)| UpdatePathNode {
             encryption_key: node.key_pair.public_key.clone(),
             encrypted_path_secret: ciphertexts.by_ref().take(count).collect(),
@@ -126,24 +111,5 @@ impl NewPath {
             path.insert_derived(node.node, node.key_pair);
         }
         (path, self.commit_secret)
-    }
-}
-
-/// The ciphertexts in order. Few in a warm tree; as many as members in a blank one, then in
-/// parallel.
-fn seal_all(
-    suite: &Suite,
-    group_context: &[u8],
-    sealings: Vec<Sealing<'_>>,
-) -> Result<Vec<HpkeCiphertext>, CryptoError> {
-    let seal = |sealing: Sealing<'_>| {
-        let Sealing { path_secret, public_key, mut random } = sealing;
-        let context = (LABEL, group_context);
-        suite.encrypt_with_label(public_key, context, path_secret.as_secret(), &mut random)
-    };
-    if sealings.len() < PARALLEL_CIPHERTEXTS_MIN {
-        sealings.into_iter().map(seal).collect()
-    } else {
-        sealings.into_par_iter().map(seal).collect()
     }
 }

@@ -40,7 +40,6 @@
 mod secret_newtype;
 
 mod decap;
-mod derived_random;
 mod encap;
 mod epoch_secrets;
 mod error;

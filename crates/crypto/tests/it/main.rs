@@ -6,6 +6,7 @@ mod crypto_basics;
 mod differential;
 mod eddsa;
 mod edge_cases;
+mod encrypt_to_many;
 mod hpke_oracle;
 mod private_suite;
 mod rfc_9180;
