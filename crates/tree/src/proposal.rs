@@ -3,7 +3,10 @@
 use wire::{PreSharedKeyId, Proposal, PskKind, ResumptionPskUsage};
 
 use crate::rules::{LeafPlace, VerifiedKeyPackage, verify_key_package, verify_leaf_node};
-use crate::{Base, Checks, Error, ListedProposal, ProposalSender, PskPurpose, Violation};
+use crate::{
+    Base, Candidate, Checks, Error, LeafOrigin, ListedProposal, ProposalSender, PskPurpose,
+    Violation,
+};
 
 /// Proof that a proposal is valid by itself in an epoch; later looks at it verify no signature
 /// again.
@@ -13,7 +16,8 @@ pub struct VerifiedProposal {
     leaf_node: Option<crypto::VerifiedSignature>,
 }
 
-/// Verifies one proposal by itself.
+/// Verifies one proposal by itself. The identity policy sees the leaf of an Update here, when it is
+/// received and again when it is committed; that of an Add, whose place the commit decides, there.
 pub fn verify(
     base: Base<'_>,
     listed: &ListedProposal,
@@ -40,6 +44,14 @@ pub fn verify(
             let before = listed.verified.and_then(|verified| verified.leaf_node);
             let now = verify_leaf_node(base.suite, leaf, place, checks.lifetimes(), before)?;
             verified.leaf_node = Some(now.signature());
+            checks.identity.validate_leaf(&Candidate {
+                group_id: &base.context.group_id,
+                leaf,
+                index,
+                origin: LeafOrigin::Update,
+                predecessor: Some(old),
+                now: checks.now,
+            })?;
         }
         // "A Remove proposal is invalid if the removed field does not identify a non-blank leaf
         // node" (section 12.1.3).

@@ -174,7 +174,7 @@ pub fn apply(
         applied.note(&listed.proposal);
     }
     applied.check_external_senders(base, checks)?;
-    applied.replace_and_remove(base, proposals, checks)?;
+    applied.replace_and_remove(proposals)?;
     applied.add(base, proposals, checks)?;
     applied.check_proposal_types(proposals)?;
     Ok(applied)
@@ -243,6 +243,15 @@ fn check_external_list(proposals: &[ListedProposal]) -> Result<(), Violation> {
     if removes > 1 { Err(Violation::ExternalCommitRemoves) } else { Ok(()) }
 }
 
+/// The clients that the application tells apart, while Adds are applied. Collected once, or else a
+/// commit of many Adds would look at every member for each.
+#[derive(Default)]
+struct Clients {
+    /// Those in the tree before the first Add; `None` until the application names a client.
+    members: Option<BTreeSet<Vec<u8>>>,
+    added: BTreeSet<Vec<u8>>,
+}
+
 impl AppliedProposals {
     /// Takes over what does not change the tree.
     fn note(&mut self, proposal: &Proposal) {
@@ -268,12 +277,7 @@ impl AppliedProposals {
 
     /// Applies Updates and Removes. All leaves concerned are taken out first, so that uniqueness of
     /// keys is judged on what results and not on the order of the list.
-    fn replace_and_remove(
-        &mut self,
-        base: Base<'_>,
-        proposals: &[ListedProposal],
-        checks: &Checks<'_>,
-    ) -> Result<(), Error> {
+    fn replace_and_remove(&mut self, proposals: &[ListedProposal]) -> Result<(), Error> {
         let mut updates = Vec::new();
         for listed in proposals {
             match (&*listed.proposal, listed.sender) {
@@ -290,14 +294,6 @@ impl AppliedProposals {
             }
         }
         for (index, leaf, old) in updates {
-            checks.identity.validate_leaf(&Candidate {
-                group_id: &base.context.group_id,
-                leaf,
-                index,
-                origin: LeafOrigin::Update,
-                predecessor: Some(&old),
-                now: checks.now,
-            })?;
             check_unique(&self.tree, leaf)?;
             self.tree.set_leaf(index, (**leaf).clone());
             self.updated.push((index, old));
@@ -315,7 +311,7 @@ impl AppliedProposals {
         proposals: &[ListedProposal],
         checks: &Checks<'_>,
     ) -> Result<(), Error> {
-        let mut clients = BTreeSet::new();
+        let mut clients = Clients::default();
         for listed in proposals {
             let Proposal::Add(key_package) = &*listed.proposal else { continue };
             let leaf = &key_package.leaf_node;
@@ -339,7 +335,7 @@ impl AppliedProposals {
     fn check_new_client(
         &self,
         leaf: &LeafNode,
-        clients: &mut BTreeSet<Vec<u8>>,
+        clients: &mut Clients,
         checks: &Checks<'_>,
     ) -> Result<(), Violation> {
         if let Some(member) = self.tree.find_signature_key(&leaf.signature_key) {
@@ -347,12 +343,15 @@ impl AppliedProposals {
             return Err(if twice { Violation::AddTwice } else { Violation::AddOfMember });
         }
         let Some(client_id) = checks.identity.client_id(leaf) else { return Ok(()) };
-        let added = |index| self.added.iter().any(|added| added.index == index);
-        let mut others = self.tree.members().filter(|&(index, _)| !added(index));
-        if others.any(|(_, other)| checks.identity.client_id(other).as_ref() == Some(&client_id)) {
+        // Before the first Add all leaves of the tree are members.
+        let members = clients.members.get_or_insert_with(|| {
+            let members = self.tree.members();
+            members.filter_map(|(_, other)| checks.identity.client_id(other)).collect()
+        });
+        if members.contains(&client_id) {
             return Err(Violation::AddOfMember);
         }
-        if clients.insert(client_id) { Ok(()) } else { Err(Violation::AddTwice) }
+        if clients.added.insert(client_id) { Ok(()) } else { Err(Violation::AddTwice) }
     }
 
     /// "a Proposal with a non-default proposal type that is not supported by some members of the
