@@ -6,16 +6,16 @@ use wire::{KeyPackage, ResumptionPskUsage};
 
 use crate::epoch::Epoch;
 use crate::successor::all_members_of;
-use crate::{Client, Effect, Error, Group, GroupParams, Misuse, NewSuccessor, Violation};
+use crate::{Client, Effect, Error, Group, GroupParams, Misuse, NewSuccessor, Storage, Violation};
 
 impl Client {
     /// Creates a group with some members of an existing one (section 11.3), linked to it so that
     /// its members know that the others are members of the old group.
     pub fn branch(
         &self,
+        storage: &dyn Storage,
         old: &Group,
-        params: GroupParams,
-        key_packages: Vec<KeyPackage>,
+        (params, key_packages): (GroupParams, Vec<KeyPackage>),
         now: u64,
         random: &mut dyn Random,
     ) -> Result<Effect<NewSuccessor>, Error> {
@@ -24,7 +24,7 @@ impl Client {
             return Err(Misuse::UnknownCipherSuite.into());
         }
         let link = (old, ResumptionPskUsage::Branch);
-        let made = self.found_successor(link, params, key_packages, (now, random))?;
+        let made = self.found_successor(storage, link, (params, key_packages), (now, random))?;
         let identity = &*self.config.identity;
         if !all_members_of(identity, &made.0.group.epoch.tree, &old.epoch.tree) {
             return Err(Misuse::NoSuchMember.into());

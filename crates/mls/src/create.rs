@@ -29,6 +29,15 @@ impl GroupParams {
     }
 }
 
+/// "Verify that the group_id is unique among the groups that the client is currently participating in"
+/// (section 12.4.3.1): the rows of a new group would replace those of the other.
+pub(crate) fn check_new_group(storage: &dyn Storage, group_id: &[u8]) -> Result<(), Error> {
+    match storage.read(&RowKey::new(group_id, RowKind::Group, []))? {
+        Some(_) => Err(Misuse::GroupExists.into()),
+        None => Ok(()),
+    }
+}
+
 impl Client {
     /// Creates a group with this client as its only member.
     pub fn create_group(
@@ -40,10 +49,7 @@ impl Client {
     ) -> Result<Effect<Group>, Error> {
         let suite = self.suite(params.cipher_suite)?;
         let epoch = self.first_epoch(&suite, params, now, random)?;
-        let key = RowKey::new(&epoch.context.group_id, RowKind::Group, []);
-        if storage.read(&key)?.is_some() {
-            return Err(Misuse::GroupExists.into());
-        }
+        check_new_group(storage, &epoch.context.group_id)?;
         Ok(self.first_group(suite, epoch, Delta::default()))
     }
 

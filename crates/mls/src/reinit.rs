@@ -12,7 +12,8 @@ use wire::{KeyPackage, ResumptionPskUsage};
 use crate::epoch::Epoch;
 use crate::successor::all_members_of;
 use crate::{
-    Client, Effect, Error, Group, GroupParams, GroupStatus, Misuse, NewSuccessor, Violation,
+    Client, Effect, Error, Group, GroupParams, GroupStatus, Misuse, NewSuccessor, Storage,
+    Violation,
 };
 
 impl Client {
@@ -21,6 +22,7 @@ impl Client {
     /// suite.
     pub fn reinitialize(
         &self,
+        storage: &dyn Storage,
         old: &Group,
         key_packages: Vec<KeyPackage>,
         now: u64,
@@ -35,7 +37,7 @@ impl Client {
             extensions: reinit.extensions.clone(),
         };
         let link = (old, ResumptionPskUsage::ReInit);
-        let made = self.found_successor(link, params, key_packages, (now, random))?;
+        let made = self.found_successor(storage, link, (params, key_packages), (now, random))?;
         let identity = &*self.config.identity;
         if !all_members_of(identity, &old.epoch.tree, &made.0.group.epoch.tree) {
             return Err(Misuse::MembersMissing.into());

@@ -14,6 +14,7 @@ use wire::{
 
 use crate::branch::check_branch;
 use crate::commit::{CommitDraft, PathChoice, make_commit};
+use crate::create::check_new_group;
 use crate::epoch::Epoch;
 use crate::propose::psk;
 use crate::reinit::check_reinit;
@@ -86,13 +87,14 @@ impl Client {
     /// group. Nobody else is in the group, so the commit is accepted as it is made.
     pub(crate) fn found_successor(
         &self,
+        storage: &dyn Storage,
         (old, usage): (&Group, ResumptionPskUsage),
-        params: GroupParams,
-        key_packages: Vec<KeyPackage>,
+        (params, key_packages): (GroupParams, Vec<KeyPackage>),
         (now, random): (u64, &mut dyn Random),
     ) -> Result<(NewSuccessor, Delta), Error> {
         let suite = self.suite(params.cipher_suite)?;
         let first = self.first_epoch(&suite, params, now, random)?;
+        check_new_group(storage, &first.context.group_id)?;
         let kind = PskKind::Resumption {
             usage,
             psk_group_id: old.group_id().into(),

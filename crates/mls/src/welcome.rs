@@ -10,14 +10,13 @@ use wire::{
     MlsMessageBody, PreSharedKeyId, PskKind, RatchetTreeNodes, ResumptionPskUsage, Welcome,
 };
 
+use crate::create::check_new_group;
 use crate::epoch::{Confirmation, Epoch, EpochState};
 use crate::group_info::verify_group_info;
 use crate::key_package::KeyPackageBundle;
 use crate::rows::{delete_group, put_first_epoch};
 use crate::successor::{check_successor, stored_resumption_psk};
-use crate::{
-    Client, Delta, Effect, Error, Group, GroupStatus, Misuse, RowKey, RowKind, Storage, Violation,
-};
+use crate::{Client, Delta, Effect, Error, Group, GroupStatus, Misuse, Storage, Violation};
 
 /// What Welcomes are made from.
 pub(crate) struct WelcomeInputs<'a> {
@@ -107,11 +106,7 @@ impl Client {
         let opened = self.open_welcome(storage, &suite, welcome, (&bundle, entry))?;
         let OpenedWelcome { group_info, group_secrets, psk_secret } = opened;
         let group_id = group_info.group_context.group_id.clone();
-        // "Verify that the group_id is unique among the groups that the client is currently
-        // participating in."
-        if storage.read(&RowKey::new(&group_id, RowKind::Group, []))?.is_some() {
-            return Err(Misuse::GroupExists.into());
-        }
+        check_new_group(storage, &group_id)?;
         let tree = verify_group_info(self, &suite, &group_info, tree, now)?.into_tree();
         // "Identify a leaf whose LeafNode is identical to the one in the KeyPackage."
         let leaf_node = &bundle.key_package.leaf_node;
