@@ -69,5 +69,5 @@ pub use tree::{Candidate, IdentityPolicy, LeafIndex, LeafOrigin, ProposalSender,
 pub use wire::{
     Credential, CredentialType, Extension, ExtensionType, Extensions, ExternalSender, GroupContext,
     GroupInfo, KeyPackage, KeyPackageRef, LeafNode, MlsMessage, MlsMessageBody, Proposal,
-    ProposalRef, ProposalType, RatchetTreeNodes, ReInit, RequiredCapabilities, WireFormat,
+    ProposalRef, ProposalType, PskKind, RatchetTreeNodes, ReInit, RequiredCapabilities, WireFormat,
 };

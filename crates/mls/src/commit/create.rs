@@ -161,6 +161,7 @@ pub(crate) fn make_commit(
     let MadePath { next, context, path, path_secrets, private, commit_secret } = made;
     let mut content = sign_commit(draft, sender, path)?;
     let old = Epoch0 {
+        proposals,
         epoch: base.context.epoch,
         extensions: &base.context.extensions,
         tree: base.tree,

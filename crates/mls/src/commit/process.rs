@@ -240,7 +240,7 @@ impl Group {
             (None, Committer::Member(sender)) => (sender, applied.without_path(&self.suite)?),
             (None, Committer::NewMember) => return Err(Violation::PathMissing.into()),
         };
-        let change = self.change(&applied, &next, (sender, committer));
+        let change = self.change(&proposals, &applied, &next, (sender, committer));
         if change.self_removed {
             return Ok(self.staged(None, Delta::default(), change));
         }
@@ -347,11 +347,13 @@ impl Group {
 
     fn change(
         &self,
+        proposals: &[ListedProposal],
         applied: &AppliedProposals,
         next: &NextTree,
         (sender, committer): (LeafIndex, Committer),
     ) -> EpochChange {
         let old = Epoch0 {
+            proposals,
             epoch: self.epoch(),
             extensions: self.extensions(),
             tree: &self.epoch.tree,

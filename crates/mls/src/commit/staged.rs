@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
 use crypto::{Digest, Secret, Signer, Suite};
-use tree::{AppliedProposals, LeafIndex, RatchetTree, TreeSize};
-use wire::{LeafNode, PreSharedKeyId, ReInit};
+use tree::{AppliedProposals, LeafIndex, ListedProposal, ProposalSender, RatchetTree, TreeSize};
+use wire::{LeafNode, PreSharedKeyId, Proposal, ProposalType, ReInit, Sender};
 
 use crate::epoch::Epoch;
 use crate::rows::{Overlay, load_epoch, structure, value};
@@ -35,6 +35,8 @@ pub struct EpochChange {
     pub updated: Vec<(LeafIndex, Arc<LeafNode>)>,
     /// The pre-shared keys that come in.
     pub psks: Vec<PreSharedKeyId>,
+    /// Proposals of the application's own types with who made them, in the order of the commit.
+    pub other: Vec<(ProposalSender, ProposalType, Vec<u8>)>,
     /// Whether the extensions of the group change.
     pub extensions_changed: bool,
     /// The parameters of the group's successor, if this closes it.
@@ -58,6 +60,7 @@ impl EpochChange {
             removed: applied.removed.clone(),
             updated: applied.updated.clone(),
             psks: applied.psks.clone(),
+            other: other_proposals(old.proposals),
             extensions_changed: applied.extensions != *old.extensions,
             reinit: applied.reinit.clone(),
             ..Self::default()
@@ -77,8 +80,19 @@ impl EpochChange {
     }
 }
 
-/// What [`EpochChange::new`] needs to know of the old epoch.
+fn other_proposals(listed: &[ListedProposal]) -> Vec<(ProposalSender, ProposalType, Vec<u8>)> {
+    let other = listed.iter().filter_map(|listed| match &*listed.proposal {
+        Proposal::Other(proposal_type, body) => {
+            Some((listed.sender, *proposal_type, body.to_vec()))
+        }
+        _ => None,
+    });
+    other.collect()
+}
+
+/// What [`EpochChange::new`] needs to know of the old epoch and its commit.
 pub(crate) struct Epoch0<'a> {
+    pub(crate) proposals: &'a [ListedProposal],
     pub(crate) epoch: u64,
     pub(crate) extensions: &'a wire::Extensions,
     pub(crate) tree: &'a RatchetTree,
@@ -261,8 +275,12 @@ impl Encode for Places {
 /// Leaf indices of stored changes: they were checked when they were made.
 fn stored_leaf(reader: &mut Reader<'_>) -> Result<LeafIndex, DecodeError> {
     let invalid = reader.error(DecodeErrorKind::InvalidValue("leaf index"));
-    let everywhere = TreeSize::from_leaves(1 << 31).ok_or(invalid)?;
-    everywhere.leaf(u32::decode(reader)?).ok_or(invalid)
+    leaf_anywhere(u32::decode(reader)?).ok_or(invalid)
+}
+
+/// The leaf with this index in the largest tree there can be.
+fn leaf_anywhere(index: u32) -> Option<LeafIndex> {
+    TreeSize::from_leaves(1 << 31)?.leaf(index)
 }
 
 impl Decode for Places {
@@ -276,6 +294,47 @@ impl Decode for Places {
     }
 }
 
+/// Proposals of the application's own types, as stored.
+struct Others(Vec<(ProposalSender, ProposalType, Vec<u8>)>);
+
+impl Encode for Others {
+    fn encode(&self, writer: &mut Writer) {
+        writer.vector(|writer| {
+            for (sender, proposal_type, body) in &self.0 {
+                let sender = match *sender {
+                    ProposalSender::Member(leaf) => Sender::Member(leaf.as_u32()),
+                    ProposalSender::External(index) => Sender::External(index),
+                    ProposalSender::NewMember => Sender::NewMemberProposal,
+                };
+                sender.encode(writer);
+                proposal_type.encode(writer);
+                writer.opaque(body);
+            }
+        });
+    }
+}
+
+impl Decode for Others {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut elements = reader.vector()?;
+        let mut others = Vec::new();
+        while !elements.is_empty() {
+            let invalid = elements.error(DecodeErrorKind::InvalidValue("sender"));
+            let sender = match Sender::decode(&mut elements)? {
+                Sender::Member(index) => {
+                    ProposalSender::Member(leaf_anywhere(index).ok_or(invalid)?)
+                }
+                Sender::External(index) => ProposalSender::External(index),
+                Sender::NewMemberProposal => ProposalSender::NewMember,
+                Sender::NewMemberCommit => return Err(invalid),
+            };
+            let proposal_type = ProposalType::decode(&mut elements)?;
+            others.push((sender, proposal_type, elements.opaque()?.to_vec()));
+        }
+        Ok(Self(others))
+    }
+}
+
 impl Encode for EpochChange {
     fn encode(&self, writer: &mut Writer) {
         self.epoch.encode(writer);
@@ -284,6 +343,7 @@ impl Encode for EpochChange {
         Places(self.removed.clone()).encode(writer);
         Places(self.updated.clone()).encode(writer);
         self.psks.encode(writer);
+        Others(self.other.clone()).encode(writer);
         self.reinit.encode(writer);
         let flags = [self.external, self.extensions_changed, self.self_removed];
         flags.map(u8::from).encode(writer);
@@ -301,6 +361,7 @@ impl Decode for EpochChange {
         let Places(removed) = Places::decode(reader)?;
         let Places(updated) = Places::decode(reader)?;
         let psks = Vec::decode(reader)?;
+        let Others(other) = Others::decode(reader)?;
         let reinit = Option::decode(reader)?;
         let [external, extensions_changed, self_removed] =
             <[u8; 3]>::decode(reader)?.map(|flag| flag != 0);
@@ -312,6 +373,7 @@ impl Decode for EpochChange {
             removed,
             updated,
             psks,
+            other,
             extensions_changed,
             reinit,
             self_removed,
