@@ -5,6 +5,7 @@
 mod hostile_bytes;
 mod hostile_view;
 mod known_bugs_commits;
+mod known_bugs_joins;
 mod known_bugs_messages;
 mod life;
 mod official;
