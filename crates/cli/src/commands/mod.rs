@@ -1,0 +1,9 @@
+//! The commands, one file each.
+
+pub(crate) mod account;
+pub(crate) mod demo;
+pub(crate) mod group;
+pub(crate) mod receive;
+pub(crate) mod send;
+pub(crate) mod serve;
+pub(crate) mod vectors;

@@ -1,0 +1,56 @@
+//! `conclave receive`: fetch and print what is new, once or until interrupted.
+
+use crate::Common;
+use crate::failure::Failure;
+use crate::output::{self, Output};
+use client::{Account, Error, Event};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// How long one wait for news lasts, in seconds; the service allows no more than 30.
+const WAIT_SECONDS: u32 = 25;
+
+/// How long to wait before trying again when the service cannot be reached.
+const RETRY_DELAY: Duration = Duration::from_secs(2);
+
+#[derive(clap::Args)]
+pub(crate) struct Receive {
+    /// Go on until interrupted
+    #[arg(long)]
+    follow: bool,
+}
+
+impl Receive {
+    pub(crate) fn run(self, common: &Common, output: &mut Output) -> Result<(), Failure> {
+        let mut account = common.account()?;
+        let events = account.receive()?;
+        print(&mut account, &events, output)?;
+        while self.follow {
+            match account.follow(WAIT_SECONDS) {
+                Ok(events) => print(&mut account, &events, output)?,
+                // It may come back; everything that was missed comes then.
+                Err(error @ Error::Offline(_)) => {
+                    eprintln!("conclave: {error}");
+                    std::thread::sleep(RETRY_DELAY);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Prints events, and only then counts them as taken.
+fn print(account: &mut Account, events: &[Event], output: &mut Output) -> Result<(), Failure> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    let groups = account.groups()?;
+    let names: BTreeMap<_, _> = groups.iter().map(|group| (&group.id, &*group.name)).collect();
+    for event in events {
+        let name = event.group.as_ref().and_then(|group| names.get(group).copied());
+        let text = format!("{}  {}", name.unwrap_or("-"), output::line(event));
+        output.print(&text, &output::event(event, name))?;
+    }
+    Ok(account.set_read()?)
+}

@@ -1,0 +1,95 @@
+//! The program `conclave`: one file per command, in `commands`.
+//!
+//! Data goes to standard output, diagnostics to standard error. With `--json` every line of output is one
+//! JSON object with a `type`; fields are added over time and keep their meaning. Exit codes are listed in
+//! `failure`.
+
+mod commands;
+mod failure;
+mod output;
+
+use clap::{Parser, Subcommand};
+use commands::{account, demo, group, receive, send, serve, vectors};
+use failure::Failure;
+use output::Output;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Messaging Layer Security (RFC 9420): delivery service, accounts, groups, messages.
+#[derive(Parser)]
+#[command(name = "conclave", version, about, after_help = failure::EXIT_CODES)]
+struct Arguments {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every command takes.
+#[derive(clap::Args)]
+struct Common {
+    /// The folder of the account
+    #[arg(long, global = true, env = "CONCLAVE_HOME", value_name = "DIR")]
+    home: Option<PathBuf>,
+    /// Print JSON, one object a line
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Make an account, or show it
+    #[command(subcommand)]
+    Account(account::Account),
+    /// Hold a whole conversation on this machine and check it
+    Demo(demo::Demo),
+    /// Make, change and look at groups
+    #[command(subcommand)]
+    Group(group::Group),
+    /// Fetch and print what is new
+    Receive(receive::Receive),
+    /// Say something in a group
+    Send(send::Send),
+    /// Run the delivery service
+    Serve(serve::Serve),
+    /// Check or make test vectors of RFC 9420
+    #[command(subcommand)]
+    Vectors(vectors::Vectors),
+}
+
+impl Common {
+    /// Opens the account.
+    fn account(&self) -> Result<client::Account, Failure> {
+        Ok(client::Account::open(self.home()?)?)
+    }
+
+    fn home(&self) -> Result<&std::path::Path, Failure> {
+        self.home.as_deref().ok_or_else(|| {
+            Failure::usage("which account? Give --home DIR or set CONCLAVE_HOME".to_owned())
+        })
+    }
+}
+
+fn run(arguments: Arguments) -> Result<(), Failure> {
+    let Arguments { common, command } = arguments;
+    let mut output = Output::new(common.json);
+    match command {
+        Command::Account(command) => command.run(&common, &mut output),
+        Command::Demo(command) => command.run(&mut output),
+        Command::Group(command) => command.run(&common, &mut output),
+        Command::Receive(command) => command.run(&common, &mut output),
+        Command::Send(command) => command.run(&common, &mut output),
+        Command::Serve(command) => command.run(&mut output),
+        Command::Vectors(command) => command.run(&mut output),
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.report();
+            failure.exit_code()
+        }
+    }
+}

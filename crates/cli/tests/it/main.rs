@@ -1,0 +1,9 @@
+//! The program as its users meet it: separate processes, transcripts, exit codes.
+
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod demo;
+mod follow;
+mod program;
+mod transcripts;
+mod vectors;

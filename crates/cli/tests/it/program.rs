@@ -1,0 +1,86 @@
+//! Runs the program, and a delivery service that ends with the test.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+
+/// The program with these arguments and no account.
+pub(crate) fn conclave(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_conclave"));
+    command.args(arguments).env_remove("CONCLAVE_HOME").stdin(Stdio::null());
+    command
+}
+
+/// The lines of a program's standard output.
+pub(crate) fn lines(output: &Output) -> Vec<String> {
+    String::from_utf8(output.stdout.clone()).unwrap().lines().map(str::to_owned).collect()
+}
+
+/// A process that is killed when the test ends, however it ends.
+pub(crate) struct Running {
+    child: Child,
+    output: BufReader<std::process::ChildStdout>,
+}
+
+impl Running {
+    pub(crate) fn start(mut command: Command) -> Self {
+        let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+        let output = BufReader::new(child.stdout.take().unwrap());
+        Self { child, output }
+    }
+
+    /// The next line that it prints; waits for it.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.output.read_line(&mut line).unwrap();
+        line.trim_end().to_owned()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A delivery service in a process of its own, and a folder for it and the accounts.
+pub(crate) struct Service {
+    _process: Running,
+    pub(crate) url: String,
+    folder: tempfile::TempDir,
+}
+
+impl Service {
+    pub(crate) fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = folder.path().join("service");
+        let data = data.to_str().unwrap();
+        let arguments = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--json"];
+        let mut process = Running::start(conclave(&arguments));
+        let line: serde_json::Value = serde_json::from_str(&process.line()).unwrap();
+        assert_eq!(line["type"], "listening");
+        let url = line["url"].as_str().unwrap().to_owned();
+        Self { _process: process, url, folder }
+    }
+
+    pub(crate) fn home(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// The program with these arguments for an account.
+    pub(crate) fn run(&self, name: &str, arguments: &[&str]) -> Output {
+        self.command(name, arguments).output().unwrap()
+    }
+
+    pub(crate) fn command(&self, name: &str, arguments: &[&str]) -> Command {
+        let mut command = conclave(arguments);
+        command.env("CONCLAVE_HOME", self.home(name));
+        command
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+}

@@ -1,0 +1,100 @@
+//! Transcripts: files in `tests/transcripts` that show commands and what they print.
+//!
+//! `$ NAME ARGUMENTS` runs the program for the account NAME; what follows is its standard output, a line
+//! that starts with `! ` is standard error, and `? N` is an exit code other than 0. `SERVER` stands for the
+//! service's address and `[64 digits]` for an id. Quotes join words.
+
+use crate::program::Service;
+use std::path::Path;
+
+/// One command of a transcript, and what it must print.
+struct Step {
+    line: usize,
+    name: String,
+    arguments: Vec<String>,
+    expected: Vec<String>,
+}
+
+fn words(text: &str) -> Vec<String> {
+    let parts = text.split('"').enumerate();
+    parts
+        .flat_map(|(index, part)| match index % 2 {
+            0 => part.split_whitespace().map(str::to_owned).collect(),
+            _ => vec![part.to_owned()],
+        })
+        .collect()
+}
+
+fn parse(text: &str) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for (line, content) in (1..).zip(text.lines()) {
+        if let Some(command) = content.strip_prefix("$ ") {
+            let mut arguments = words(command);
+            let name = arguments.remove(0);
+            steps.push(Step { line, name, arguments, expected: Vec::new() });
+        } else if !content.is_empty() && !content.starts_with('#') {
+            steps.last_mut().unwrap().expected.push(content.to_owned());
+        }
+    }
+    steps
+}
+
+/// Replaces every run of exactly 64 hexadecimal digits.
+fn without_ids(text: &str) -> String {
+    let is_digit = |letter: char| letter.is_ascii_hexdigit();
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(start) = rest.find(is_digit) {
+        let (before, from) = rest.split_at(start);
+        let end = from.find(|letter| !is_digit(letter)).unwrap_or(from.len());
+        out.push_str(before);
+        out.push_str(if end == 64 { "[64 digits]" } else { &from[..end] });
+        rest = &from[end..];
+    }
+    out + rest
+}
+
+fn run(file: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(file);
+    let service = Service::start();
+    let folder = service.folder().to_str().unwrap().to_owned();
+    for step in parse(&std::fs::read_to_string(path).unwrap()) {
+        let arguments: Vec<String> =
+            step.arguments.iter().map(|word| word.replace("SERVER", &service.url)).collect();
+        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+        let output = service.run(&step.name, &arguments);
+        let mut seen: Vec<String> = Vec::new();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        seen.extend(text(&output.stdout).lines().map(str::to_owned));
+        seen.extend(text(&output.stderr).lines().map(|line| format!("! {line}")));
+        let code = output.status.code().unwrap();
+        seen.extend((code != 0).then(|| format!("? {code}")));
+        let clean = |line: &String| {
+            without_ids(line).replace(&service.url, "SERVER").replace(&folder, "FOLDER")
+        };
+        let seen: Vec<String> = seen.iter().filter(|line| !line.is_empty()).map(clean).collect();
+        assert_eq!(seen, step.expected, "{file}:{}: {} {arguments:?}", step.line, step.name);
+    }
+}
+
+#[test]
+fn three_people_in_separate_processes_talk() {
+    run("conversation.txt");
+}
+
+#[test]
+fn what_goes_wrong_is_said_with_an_exit_code() {
+    run("failures.txt");
+}
+
+#[test]
+fn json_lines_are_stable() {
+    run("json.txt");
+}
+
+#[test]
+fn ids_are_found_wherever_they_stand() {
+    let id = "ab".repeat(32);
+    assert_eq!(without_ids(&format!("a {id}, {id}ff")), format!("a [64 digits], {id}ff"));
+    assert_eq!(words("a \"b c\" d"), ["a", "b c", "d"]);
+}
