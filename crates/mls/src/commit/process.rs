@@ -12,7 +12,7 @@ use protection::{RatchetUpdate, UnprotectedContent, VerifiedContent, public_mess
 use tree::{AppliedProposals, Committer, LeafIndex, ListedProposal, NextTree, ProposalSender};
 use treekem::{CommitSecret, InitSecret, PathContext, PrivatePath, ReceivedPath, psk_secret};
 use wire::{
-    AuthenticatedContent, Commit, Content, GroupContext, MlsMessage, MlsMessageBody,
+    AuthenticatedContent, Commit, Content, ContentType, GroupContext, MlsMessage, MlsMessageBody,
     PreSharedKeyId, PrivateMessage, Proposal, ProposalOrRef, PskKind, PublicMessage, Sender,
 };
 
@@ -73,7 +73,11 @@ impl Group {
             MlsMessageBody::PrivateMessage(message) if epoch == self.epoch() => {
                 self.process_private(message, now)
             }
-            MlsMessageBody::PrivateMessage(message) if self.past.get(epoch).is_some() => {
+            // A proposal or commit that comes late is of no more use, but nobody's fault.
+            MlsMessageBody::PrivateMessage(message)
+                if message.content_type == ContentType::Application
+                    && self.past.get(epoch).is_some() =>
+            {
                 self.process_past(message)
             }
             _ => Ok(Effect::new(Received::OtherEpoch { epoch }, Delta::default())),
@@ -90,9 +94,7 @@ impl Group {
             MlsMessageBody::PublicMessage(message) => {
                 matches!(message.content.content, Content::Commit(_))
             }
-            MlsMessageBody::PrivateMessage(message) => {
-                message.content_type == wire::ContentType::Commit
-            }
+            MlsMessageBody::PrivateMessage(message) => message.content_type == ContentType::Commit,
             _ => false,
         };
         Ok(Some(match is_commit {
