@@ -42,7 +42,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Mutex<Vec<Connection>>,
     path: PathBuf,
-    _lock: File,
+    _lock: DirectoryLock,
 }
 
 impl SqliteStore {
@@ -53,7 +53,7 @@ impl SqliteStore {
     /// or durability cannot be promised.
     pub fn open(directory: &Path) -> Stored<Self> {
         std::fs::create_dir_all(directory).map_err(io)?;
-        let lock = lock(&directory.join("lock"))?;
+        let lock = DirectoryLock::take(&directory.join("lock"))?;
         let path = directory.join("delivery.sqlite3");
         let mut connection = Connection::open(&path)?;
         configure(&connection)?;
@@ -100,15 +100,27 @@ impl Store for SqliteStore {
 /// The rows as one transaction on a connection sees them.
 struct SqliteRows<'c>(&'c Connection);
 
-/// Takes the lock that keeps a second process, or a second store, away from the directory.
-fn lock(path: &Path) -> Stored<File> {
-    let file = File::options().create(true).append(true).open(path).map_err(io)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(StoreError::Engine("the data directory is in use".to_owned()))
+/// Keeps a second process, or a second store, away from the directory.
+struct DirectoryLock(File);
+
+impl DirectoryLock {
+    fn take(path: &Path) -> Stored<Self> {
+        let file = File::options().create(true).append(true).open(path).map_err(io)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Self(file)),
+            Err(TryLockError::WouldBlock) => {
+                Err(StoreError::Engine("the data directory is in use".to_owned()))
+            }
+            Err(TryLockError::Error(error)) => Err(io(error)),
         }
-        Err(TryLockError::Error(error)) => Err(io(error)),
+    }
+}
+
+impl Drop for DirectoryLock {
+    fn drop(&mut self) {
+        // Closing the file is not enough: a process that this one just started has a copy of the
+        // descriptor until it runs its own program, and would hold the lock for that long.
+        let _ = self.0.unlock();
     }
 }
 

@@ -6,7 +6,8 @@ use crate::store::{DirectoryRows, InboxRows, Outcome, Store, StoreError, Work};
 use delivery_api::{BlobId, DeviceId, Problem};
 use rusqlite::Connection;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, mpsc};
 
 struct Directory(PathBuf);
@@ -76,6 +77,23 @@ fn a_foreign_or_newer_file_is_left_alone() {
     connection.pragma_update(None, "user_version", 1).unwrap();
     connection.pragma_update(None, "application_id", 7).unwrap();
     assert!(SqliteStore::open(&directory.0).is_err());
+}
+
+#[test]
+fn a_closed_store_opens_again_at_once_while_processes_start() {
+    let directory = Directory::new();
+    let reopening = AtomicBool::new(true);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while reopening.load(Ordering::Relaxed) {
+                let mut command = Command::new(std::env::current_exe().unwrap());
+                command.arg("--help").stdout(Stdio::null()).status().unwrap();
+            }
+        });
+        let opened: Vec<_> = (0..100).map(|_| SqliteStore::open(&directory.0).map(drop)).collect();
+        reopening.store(false, Ordering::Relaxed);
+        assert_eq!(opened, vec![Ok(()); 100]);
+    });
 }
 
 #[test]
