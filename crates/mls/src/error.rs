@@ -82,8 +82,6 @@ wire::violations! {
         ExternalSenderUnknown = "12.1.8",
         /// A GroupInfo without external_pub, where one is needed.
         ExternalPubMissing = "12.4.3.2",
-        /// An Update that this client did not make is attributed to it.
-        ForeignUpdate = "12.1.2",
         /// A GroupInfo's signature does not verify.
         GroupInfoSignature = "12.4.3",
         /// The entry of a Welcome for this client does not decrypt with the key package it names.
@@ -155,6 +153,8 @@ pub enum Misuse {
     NoSuchMember,
     /// A commit that must have a path was asked to have none.
     PathRequired,
+    /// An Update is proposed in a commit, whose path does the same, or as a leaf made elsewhere.
+    UpdateOutOfPlace,
     /// The client's own capabilities lack what it wants to use.
     NotInOwnCapabilities,
     /// A private key does not belong to the public key.
@@ -181,6 +181,7 @@ impl fmt::Display for Misuse {
             Self::NoSuchMember => "there is no member at this leaf",
             Self::PathRequired => "the proposals demand a path",
             Self::KeyMismatch => "the private key does not belong to the public key",
+            Self::UpdateOutOfPlace => "an Update is a message of its own, made by the group",
             Self::NotInOwnCapabilities => "the client's own capabilities lack this",
             Self::Unsaved => "a change of the group was not stored: load it again",
         })

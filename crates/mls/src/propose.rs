@@ -62,7 +62,7 @@ impl Propose {
     ) -> Result<Proposal, Error> {
         Ok(match self {
             Self::Add(key_package) => Proposal::Add(key_package.clone()),
-            Self::Update(_) => return Err(tree::Violation::CommitterUpdatesItself.into()),
+            Self::Update(_) => return Err(Misuse::UpdateOutOfPlace.into()),
             Self::Remove(member) => Proposal::Remove(member.as_u32()),
             Self::ExternalPsk(psk_id) => {
                 let kind = PskKind::External { psk_id: psk_id.clone().into() };
@@ -87,6 +87,10 @@ impl Propose {
             }
             Self::Other(proposal_type, body) => {
                 Proposal::Other(*proposal_type, body.clone().into())
+            }
+            // The private key of the leaf would be missing when the Update is committed.
+            Self::Raw(proposal) if matches!(**proposal, Proposal::Update(_)) => {
+                return Err(Misuse::UpdateOutOfPlace.into());
             }
             Self::Raw(proposal) => (**proposal).clone(),
         })
@@ -200,11 +204,17 @@ impl Group {
         };
         let checks = self.client.checks(now, false);
         listed.verified = Some(tree::proposal::verify(self.base(), &listed, &checks)?);
-        self.check_room()?;
         let reference = content.authenticated().proposal_ref(&self.suite)?;
+        // Who delivers a message again must not make an older Update the most recent one.
+        let known = self.proposals.find(&reference).is_some();
+        if !known {
+            self.check_room()?;
+        }
         let group_id = self.epoch.context.group_id.clone();
         let mut delta = self.erase_key(key)?;
-        self.proposals.insert(&group_id, reference, listed, &mut delta);
+        if !known {
+            self.proposals.insert(&group_id, reference, listed, &mut delta);
+        }
         let authenticated_data = content.content().authenticated_data.to_vec();
         let received = ReceivedProposal { reference, sender, proposal, authenticated_data };
         Ok(self.effect(Received::Proposal(received), delta))

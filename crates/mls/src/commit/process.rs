@@ -377,7 +377,9 @@ impl Group {
         if applied.updated.iter().any(|(updated, _)| *updated == own_leaf) {
             let key = next.tree.leaf(own_leaf).map(|leaf| &leaf.encryption_key);
             let key_pair = key.and_then(|key| self.proposals.own_update(key));
-            let key_pair = key_pair.ok_or(Violation::ForeignUpdate)?.duplicate();
+            // Only own Updates become known as such, and their keys with them.
+            let key_pair = key_pair.ok_or_else(|| Error::corrupt("key of an own update"))?;
+            let key_pair = key_pair.duplicate();
             private.insert(&next.tree, own_leaf.node(), key_pair)?;
         }
         let Some(path) = &commit.path else {
