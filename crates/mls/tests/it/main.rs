@@ -2,6 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod features_external_join;
+mod features_joining;
+mod features_proposals;
+mod features_psk;
+mod features_senders;
+mod features_successor;
+mod features_world;
 mod hostile_bytes;
 mod hostile_view;
 mod known_bugs_commits;
@@ -9,3 +16,4 @@ mod known_bugs_joins;
 mod known_bugs_messages;
 mod life;
 mod official;
+mod rules_refusal;
