@@ -4,5 +4,11 @@
 
 mod forge;
 mod official;
+mod rules_external;
 mod rules_key_package;
 mod rules_leaf;
+mod rules_list;
+mod rules_members;
+mod rules_path;
+mod rules_proposal;
+mod rules_tree;
