@@ -16,7 +16,7 @@ use treekem::{
 };
 use wire::{AuthenticatedContent, Extensions, GroupContext, LeafNode};
 
-use crate::Error;
+use crate::{Error, Violation};
 
 /// The state of one epoch.
 pub(crate) struct Epoch {
@@ -74,13 +74,13 @@ pub(crate) fn provisional_context(
     old: &GroupContext,
     extensions: &Extensions,
     next: &NextTree,
-) -> GroupContext {
-    GroupContext {
-        epoch: old.epoch + 1,
+) -> Result<GroupContext, Violation> {
+    Ok(GroupContext {
+        epoch: old.epoch.checked_add(1).ok_or(Violation::LastEpoch)?,
         tree_hash: next.tree_hash,
         extensions: extensions.clone(),
         ..old.clone()
-    }
+    })
 }
 
 impl Epoch {

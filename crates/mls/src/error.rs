@@ -90,6 +90,8 @@ wire::violations! {
         GroupInfoSigner = "12.4.3.1",
         /// The group uses an extension that this client does not support.
         GroupExtensionNotSupported = "13.4",
+        /// A group is in an epoch whose number is the last there is: no honest group comes so far.
+        LastEpoch = "12",
         /// A key package is used for joining whose leaf is not in the tree.
         LeafNotInTree = "12.4.3.1",
         /// A message carries the leaf of this client as its sender, but this client did not send

@@ -207,7 +207,7 @@ fn make_path(
     let next = merged.set_leaf(*base, &applied.extensions, leaf_node.clone(), &draft.checks)?;
     // "Construct a provisional GroupContext", "Encrypt the path secrets resulting from the tree
     // update".
-    let context = provisional_context(base.context, &applied.extensions, &next);
+    let context = provisional_context(base.context, &applied.extensions, &next)?;
     let added: BTreeSet<LeafIndex> = applied.added.iter().map(|added| added.index).collect();
     let group_context = context.to_bytes();
     let path_context =
@@ -229,7 +229,7 @@ fn omit_path(draft: &CommitDraft<'_>, applied: &AppliedProposals) -> Result<Made
         return Err(Misuse::PathRequired.into());
     }
     let next = applied.without_path(base.suite)?;
-    let context = provisional_context(base.context, &applied.extensions, &next);
+    let context = provisional_context(base.context, &applied.extensions, &next)?;
     let mut private = draft.private.ok_or(Error::Misuse(Misuse::PathRequired))?.duplicate();
     private.retain_matching(&next.tree);
     Ok(MadePath {

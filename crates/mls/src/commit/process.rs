@@ -247,7 +247,7 @@ impl Group {
             return Ok(self.staged(None, Delta::default(), change));
         }
         // "Decrypt the path secrets", "Define commit_secret".
-        let context = provisional_context(&self.epoch.context, &applied.extensions, &next);
+        let context = provisional_context(&self.epoch.context, &applied.extensions, &next)?;
         let (private, commit_secret) = self.open_path(body, &applied, &next, (sender, &context))?;
         // "Verify that all PreSharedKey proposals in the proposals vector are available", "Derive
         // the psk_secret".

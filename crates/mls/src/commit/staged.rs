@@ -54,7 +54,8 @@ impl EpochChange {
         (committer, external): (LeafIndex, bool),
     ) -> Self {
         let mut change = Self {
-            epoch: old.epoch + 1,
+            // That there is a next epoch is checked where its GroupContext is made.
+            epoch: old.epoch.saturating_add(1),
             committer: Some(committer),
             external,
             removed: applied.removed.clone(),
