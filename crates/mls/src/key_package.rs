@@ -52,13 +52,21 @@ impl KeyPackageBundle {
         RowKey::new(&[], RowKind::KeyPackage, reference.0.as_slice())
     }
 
-    /// The stored key package with this reference.
-    pub(crate) fn load(
+    /// The first of these references whose key package is stored, by its place.
+    ///
+    /// One look at the store, however many there are: anyone can send a Welcome of millions.
+    pub(crate) fn find<'a>(
         storage: &dyn Storage,
-        reference: &KeyPackageRef,
-    ) -> Result<Option<Self>, Error> {
-        let Some(bytes) = storage.read(&Self::row(reference))? else { return Ok(None) };
-        Ok(Some(structure(&bytes, "key package")?))
+        references: impl Iterator<Item = &'a KeyPackageRef>,
+    ) -> Result<Option<(usize, Self)>, Error> {
+        let rows = storage.scan(&[], RowKind::KeyPackage, &[])?;
+        for (place, reference) in references.enumerate() {
+            let wanted = reference.0.as_slice();
+            if let Ok(row) = rows.binary_search_by(|(id, _)| id.as_slice().cmp(wanted)) {
+                return Ok(Some((place, structure(&rows[row].1, "key package")?)));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether it may be used again after a join.

@@ -256,10 +256,7 @@ fn find_key_package<'a>(
     storage: &dyn Storage,
     welcome: &'a Welcome,
 ) -> Result<Option<(KeyPackageBundle, &'a EncryptedGroupSecrets)>, Error> {
-    for entry in &welcome.secrets {
-        if let Some(bundle) = KeyPackageBundle::load(storage, &entry.new_member)? {
-            return Ok(Some((bundle, entry)));
-        }
-    }
-    Ok(None)
+    let references = welcome.secrets.iter().map(|entry| &entry.new_member);
+    let found = KeyPackageBundle::find(storage, references)?;
+    Ok(found.and_then(|(place, bundle)| Some((bundle, welcome.secrets.get(place)?))))
 }
