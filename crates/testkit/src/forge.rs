@@ -101,7 +101,7 @@ impl Insider {
         let mut signers = person.client.config().signers.iter();
         let signer = signers.find(|signer| signer.public_key() == key);
         let signer = Arc::clone(signer.expect("the client has the leaf's signer"));
-        let random = SeededRandom::new(u64::from(leaf.as_u32()) + 1000 * (context.epoch + 1));
+        let random = SeededRandom::new(context.epoch.rotate_left(32) ^ u64::from(leaf.as_u32()));
         let interim = InterimTranscriptHash(interim);
         Self {
             suite,
