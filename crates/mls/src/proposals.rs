@@ -96,6 +96,18 @@ impl Proposals {
         self.own_updates.get(encryption_key)
     }
 
+    /// Forgets a proposal, and the private key if it is an own Update.
+    pub(crate) fn remove(&mut self, group_id: &[u8], reference: ProposalRef, delta: &mut Delta) {
+        let Some(waiting) = self.by_reference.remove(&reference) else { return };
+        delta.delete(RowKey::new(group_id, RowKind::Proposal, reference.0.as_slice()));
+        if let Proposal::Update(leaf) = &*waiting.proposal
+            && self.own_updates.remove(&leaf.encryption_key).is_some()
+        {
+            let id = leaf.encryption_key.as_slice();
+            delta.delete(RowKey::new(group_id, RowKind::OwnUpdate, id));
+        }
+    }
+
     /// Forgets everything: the epoch is over, or the application says so.
     pub(crate) fn clear(&mut self, group_id: &[u8], delta: &mut Delta) {
         if !self.by_reference.is_empty() {

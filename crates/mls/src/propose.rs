@@ -8,7 +8,7 @@ use protection::VerifiedContent;
 use tree::{Committer, LeafIndex, ListedProposal, ProposalSender};
 use wire::{
     Content, Extensions, KeyPackage, LeafNodeSource, MlsMessage, PreSharedKeyId, Proposal,
-    ProposalType, ProtocolVersion, PskKind, ReInit, ResumptionPskUsage, Sender,
+    ProposalRef, ProposalType, ProtocolVersion, PskKind, ReInit, ResumptionPskUsage, Sender,
 };
 
 use crate::client::sign_leaf;
@@ -218,6 +218,16 @@ impl Group {
         let authenticated_data = content.content().authenticated_data.to_vec();
         let received = ReceivedProposal { reference, sender, proposal, authenticated_data };
         Ok(self.effect(Received::Proposal(received), delta))
+    }
+
+    /// Forgets one pending proposal: an own one, for example, that was stored but never left
+    /// because the program ended in between. Whoever forgets what others know cannot follow a
+    /// commit that covers it.
+    pub fn forget_proposal(&mut self, reference: ProposalRef) -> Effect<()> {
+        let mut delta = Delta::default();
+        let group_id = self.epoch.context.group_id.clone();
+        self.proposals.remove(&group_id, reference, &mut delta);
+        self.effect((), delta)
     }
 
     /// Forgets all pending proposals, as if they had not been received.
