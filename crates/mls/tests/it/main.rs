@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod crash_dropped;
+mod crash_life;
+mod crash_outbox;
+mod crash_store;
+mod crash_world;
+mod erasure_trace;
 mod features_external_join;
 mod features_joining;
 mod features_proposals;
@@ -10,7 +16,6 @@ mod features_senders;
 mod features_successor;
 mod features_world;
 mod hostile_bytes;
-mod hostile_limits;
 mod hostile_view;
 mod known_bugs_commits;
 mod known_bugs_joins;
