@@ -168,6 +168,8 @@ wire::violations! {
         RequiredCapabilities = "7.3",
         /// The right half of a ratchet tree holds no leaf: the tree was not truncated.
         RightHalfBlank = "12.1.3",
+        /// The sender of a message is not a member.
+        SenderNotMember = "6.1",
         /// A ratchet tree ends with a blank node.
         TrailingBlankNodes = "12.4.3.3",
         /// An unmerged leaf is blank, out of range, or not below the parent that lists it.

@@ -75,10 +75,10 @@ impl TreeSize {
         NodeIndex(self.0 - 1)
     }
 
-    /// The parent of a node; `None` for the root.
+    /// The parent of a node; `None` for the root, and for a node of a larger tree.
     #[must_use]
     pub fn parent(self, node: NodeIndex) -> Option<NodeIndex> {
-        if node == self.root() {
+        if node == self.root() || node.0 >= self.nodes() {
             return None;
         }
         let level = node.level();
@@ -247,6 +247,19 @@ mod tests {
         assert_eq!(size.root().leaf_range(), 0..=(1 << 31) - 1);
         assert_eq!(size.leaf(1 << 31), None);
         assert_eq!(TreeSize::with_room_for(usize::MAX), None);
+    }
+
+    #[test]
+    fn an_index_of_a_larger_tree_leads_nowhere() {
+        let large = TreeSize::from_leaves(1 << 31).unwrap();
+        for size in (0..6).map(|power| TreeSize::from_leaves(1 << power).unwrap()) {
+            for index in [size.leaves(), size.leaves() + 1, 1 << 20, (1 << 31) - 1] {
+                let leaf = large.leaf(index).unwrap();
+                assert_eq!(size.direct_path(leaf).count(), 0);
+                assert_eq!(size.path_with_copath(leaf).count(), 0);
+                assert_eq!(size.sibling(leaf.node()), None);
+            }
+        }
     }
 
     #[test]

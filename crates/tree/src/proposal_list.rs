@@ -152,7 +152,10 @@ pub fn apply(
     checks: &Checks<'_>,
 ) -> Result<AppliedProposals, Error> {
     match committer {
-        Committer::Member(leaf) => check_member_list(leaf, proposals)?,
+        Committer::Member(leaf) => {
+            base.tree.leaf(leaf).ok_or(Violation::SenderNotMember)?;
+            check_member_list(leaf, proposals)?;
+        }
         Committer::NewMember => check_external_list(proposals)?,
     }
     for listed in proposals {

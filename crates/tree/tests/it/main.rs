@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 mod forge;
+mod identity;
 mod official;
 mod rules_external;
 mod rules_key_package;
@@ -12,3 +13,4 @@ mod rules_members;
 mod rules_path;
 mod rules_proposal;
 mod rules_tree;
+mod structure;

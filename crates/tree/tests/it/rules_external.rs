@@ -34,8 +34,7 @@ pub(crate) fn join(
     let path = group.path(&mut applied, (Committer::NewMember, person), change);
     // The receiver starts from the list, too.
     let mut applied = apply_external(group, list)?;
-    let merged =
-        applied.merge_received_path(group.base(), Committer::NewMember, &path, &CHECKS)?;
+    let merged = applied.merge_received_path(group.base(), Committer::NewMember, &path, &CHECKS)?;
     Ok((merged.0.as_u32(), merged.1))
 }
 

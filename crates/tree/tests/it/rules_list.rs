@@ -133,7 +133,8 @@ fn a_reinit_stands_alone() {
     let applied = group.apply(0, &[reinit()]).unwrap();
     assert!(applied.reinit.is_some() && !applied.path_required);
     let update = group.update(1);
-    let with_update = [update, group.proposed(0, Proposal::ReInit(crate::rules_proposal::reinit(1)))];
+    let with_update =
+        [update, group.proposed(0, Proposal::ReInit(crate::rules_proposal::reinit(1)))];
     assert_eq!(broken(group.apply(0, &with_update)), Violation::ReInitNotAlone);
 }
 

@@ -222,7 +222,8 @@ fn encryption_keys_are_unique_in_the_tree_that_results() {
 #[test]
 fn updates_are_judged_together_whatever_their_order() {
     let mut group = Group::of(4);
-    let key = |group: &Group, leaf| group.tree.leaf(group.leaf(leaf)).unwrap().encryption_key.clone();
+    let key =
+        |group: &Group, leaf| group.tree.leaf(group.leaf(leaf)).unwrap().encryption_key.clone();
     let (bobs, carols) = (key(&group, 1), key(&group, 2));
     let bob = group.update_with(1, |leaf| leaf.encryption_key = carols);
     let carol = group.update_with(2, |leaf| leaf.encryption_key = bobs);

@@ -8,7 +8,11 @@ use crate::forge::{CHECKS, Group, Person, broken};
 
 impl Group {
     /// A path of this member, signed by this person.
-    pub(crate) fn path_signed_by(&mut self, member: u32, person: &Person) -> Result<NextTree, Error> {
+    pub(crate) fn path_signed_by(
+        &mut self,
+        member: u32,
+        person: &Person,
+    ) -> Result<NextTree, Error> {
         let path = self.path_of(member, person);
         self.receive(member, &path)
     }

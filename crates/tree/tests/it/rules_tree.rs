@@ -280,8 +280,7 @@ fn a_parent_that_two_nodes_claim_is_refused() {
 fn keys_are_unique_in_the_whole_tree() {
     let group = grown();
     let key = |node: u32| group.tree.public_key(group.tree.size().node(node).unwrap()).unwrap();
-    let leaf_like_leaf =
-        group.join(|nodes| leaf_mut(nodes, 0).encryption_key = key(2).clone());
+    let leaf_like_leaf = group.join(|nodes| leaf_mut(nodes, 0).encryption_key = key(2).clone());
     assert_eq!(broken(leaf_like_leaf), Violation::DuplicateEncryptionKey);
     // Covers F67: mls-rs and mlspp compare leaves only.
     let parent_like_leaf =
