@@ -16,6 +16,7 @@ mod features_senders;
 mod features_successor;
 mod features_world;
 mod hostile_bytes;
+mod hostile_content;
 mod hostile_limits;
 mod hostile_view;
 mod known_bugs_commits;
