@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use mls::{Candidate, Credential, CredentialType, ExternalSender, IdentityPolicy, LeafNode, Refusal};
+use mls::{
+    Candidate, Credential, CredentialType, ExternalSender, IdentityPolicy, LeafNode, Refusal,
+};
 
 /// Asks, for each type of credential, the policy for that type; other types are refused.
 ///
@@ -24,7 +26,11 @@ impl ByCredentialType {
 
     /// The same, but credentials of this type are for `policy` to judge.
     #[must_use]
-    pub fn with(mut self, credential_type: CredentialType, policy: Arc<dyn IdentityPolicy>) -> Self {
+    pub fn with(
+        mut self,
+        credential_type: CredentialType,
+        policy: Arc<dyn IdentityPolicy>,
+    ) -> Self {
         self.policies.insert(credential_type, policy);
         self
     }

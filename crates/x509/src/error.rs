@@ -136,7 +136,9 @@ impl fmt::Display for Misuse {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoAnchor => formatter.write_str("there is no trust anchor"),
-            Self::BadAnchor(place) => write!(formatter, "trust anchor {place} is not a certificate"),
+            Self::BadAnchor(place) => {
+                write!(formatter, "trust anchor {place} is not a certificate")
+            }
             Self::BadIntermediate(place) => {
                 write!(formatter, "intermediate certificate {place} is not an authority's")
             }

@@ -65,9 +65,7 @@ pub use names::{Clients, NameKind, Names, SubjectAltNames};
 pub use path::Trust;
 // What the interfaces above are made of.
 pub use pki_types::SignatureVerificationAlgorithm;
-pub use policy::{
-    CHAIN_BYTES_MAX, CHAIN_CERTIFICATES_MAX, Expiry, VerifiedCredential, X509Policy,
-};
+pub use policy::{CHAIN_BYTES_MAX, CHAIN_CERTIFICATES_MAX, Expiry, VerifiedCredential, X509Policy};
 pub use revocation::Revocation;
 pub use x509_cert::Certificate;
 pub use x509_cert::der::asn1::ObjectIdentifier;

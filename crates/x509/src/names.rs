@@ -64,7 +64,9 @@ impl SubjectAltNames {
     fn normalized(self, name: &GeneralName) -> Option<String> {
         match (self.kind, name) {
             (NameKind::Dns, GeneralName::DnsName(name)) => Some(name.as_str().to_ascii_lowercase()),
-            (NameKind::Email, GeneralName::Rfc822Name(name)) => Some(normalized_email(name.as_str())),
+            (NameKind::Email, GeneralName::Rfc822Name(name)) => {
+                Some(normalized_email(name.as_str()))
+            }
             (NameKind::Uri, GeneralName::UniformResourceIdentifier(name)) => {
                 Some(name.as_str().to_owned())
             }
@@ -78,9 +80,8 @@ impl Names for SubjectAltNames {
         let extension = end_entity.tbs_certificate().get_extension::<SubjectAltName>();
         let (_, SubjectAltName(names)) = extension.ok()??;
         let names: BTreeSet<_> = names.iter().filter_map(|name| self.normalized(name)).collect();
-        let is_visible = |name: &String| {
-            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())
-        };
+        let is_visible =
+            |name: &String| !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic());
         if names.is_empty() || !names.iter().all(is_visible) {
             return None;
         }

@@ -11,9 +11,7 @@
 use std::sync::{Arc, PoisonError, RwLock};
 
 use crypto::{Provider, SignaturePublicKey};
-use mls::{
-    Candidate, Credential, ExternalSender, IdentityPolicy, LeafNode, LeafOrigin, Refusal,
-};
+use mls::{Candidate, Credential, ExternalSender, IdentityPolicy, LeafNode, LeafOrigin, Refusal};
 use pki_types::SignatureVerificationAlgorithm;
 
 use crate::algorithms::{self, Algorithm};

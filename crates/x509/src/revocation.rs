@@ -43,8 +43,7 @@ impl Revocation {
         &self,
         lists: &'a [&'a CertRevocationList<'a>],
     ) -> Result<RevocationOptions<'a>, Error> {
-        let builder =
-            RevocationOptionsBuilder::new(lists).map_err(|_| Misuse::NoRevocationList)?;
+        let builder = RevocationOptionsBuilder::new(lists).map_err(|_| Misuse::NoRevocationList)?;
         let depth = if self.authorities {
             RevocationCheckDepth::Chain
         } else {
@@ -55,11 +54,8 @@ impl Revocation {
         } else {
             UnknownStatusPolicy::Deny
         };
-        let stale = if self.accept_stale {
-            ExpirationPolicy::Ignore
-        } else {
-            ExpirationPolicy::Enforce
-        };
+        let stale =
+            if self.accept_stale { ExpirationPolicy::Ignore } else { ExpirationPolicy::Enforce };
         let builder = builder.with_depth(depth).with_status_policy(unlisted);
         Ok(builder.with_expiration_policy(stale).build())
     }
