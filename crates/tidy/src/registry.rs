@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use crate::violations::Violation;
-use crate::{Finding, PROTOCOL_CRATES, Rule};
+use crate::{Finding, MORE_CRATES_WITH_RULES, PROTOCOL_CRATES, Rule};
 
 /// The page, from the workspace root.
 pub const PATH: &str = "docs/violations.md";
@@ -23,7 +23,7 @@ while this page is stale, a rule cites no section, or a rule lacks a test of eit
 #[must_use]
 pub fn page(violations: &[Violation]) -> String {
     let mut page = INTRODUCTION.to_string();
-    for layer in PROTOCOL_CRATES {
+    for layer in PROTOCOL_CRATES.into_iter().chain(MORE_CRATES_WITH_RULES) {
         let mut rules = violations.iter().filter(|violation| violation.crate_name == layer);
         let Some(first) = rules.next() else { continue };
         let count = rules.clone().count() + 1;
@@ -78,10 +78,11 @@ mod tests {
 
     #[test]
     fn the_page_has_a_table_for_each_layer_in_order() {
-        let page = page(&[violation("mls", &[]), violation("tree", &["b.rs: three"])]);
+        let mls = violation("mls", &[]);
+        let page = page(&[violation("x509", &[]), mls, violation("tree", &["b.rs: three"])]);
         let tree = "## tree\n\n1 rules, declared in `crates/tree/src/error.rs`.\n\n| name |";
         let (tree, mls) = (page.find(tree).unwrap(), page.find("## mls\n").unwrap());
-        assert!(tree < mls);
+        assert!(tree < mls && mls < page.find("## x509\n").unwrap());
         let row = "| `Wrong` | It is a\\|b. | 7.3 | `a.rs: one`<br>`a.rs: two` |";
         assert!(page[tree..mls].contains(&format!("{row} `b.rs: three` |\n")));
         assert!(page[mls..].ends_with(&format!("{row} **none** |\n")));

@@ -1,15 +1,16 @@
 //! The catalogue of `Violation` enums: every way a peer can break a layer's part of RFC 9420.
 //!
-//! [`catalogue`] collects each variant of each enum named `Violation` in a protocol crate, written
-//! as an enum or with the `violations!` macro: its rule, its section, its negative tests and its
-//! edge tests. Only tests of the crate that declares the variant count; [`crate::test_functions`]
-//! says which they are. [`crate::registry`] makes a page of it.
+//! [`catalogue`] collects each variant of each enum named `Violation` in a protocol crate, or in one
+//! of [`crate::MORE_CRATES_WITH_RULES`], written as an enum or with the `violations!` macro: its
+//! rule, its section, its negative tests and its edge tests. Only tests of the crate that declares
+//! the variant count; [`crate::test_functions`] says which they are. [`crate::registry`] makes a
+//! page of it.
 
 use syn::visit::Visit;
 
 use crate::test_functions::{TestFunction, doc};
 use crate::text::cites_section;
-use crate::{Finding, Rule, SourceFile};
+use crate::{Finding, MORE_CRATES_WITH_RULES, Rule, SourceFile};
 
 /// One variant of a `Violation` enum.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,11 +33,15 @@ pub struct Violation {
     pub edge: Vec<String>,
 }
 
-/// Every violation of the protocol crates, by crate and in the order of declaration.
+/// Every violation, by crate and in the order of declaration.
 #[must_use]
 pub fn catalogue(files: &[SourceFile], tests: &[TestFunction]) -> Vec<Violation> {
     let mut violations = Vec::new();
-    for file in files.iter().filter(|file| file.is_protocol()) {
+    let has_rules = |file: &&SourceFile| {
+        file.is_protocol()
+            || file.crate_name().is_some_and(|name| MORE_CRATES_WITH_RULES.contains(&name))
+    };
+    for file in files.iter().filter(has_rules) {
         let mut enums = Enums { file, found: Vec::new() };
         enums.visit_file(&file.syntax);
         violations.extend(enums.found.into_iter().filter(|found| !file.is_test(found.line)));
