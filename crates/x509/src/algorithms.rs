@@ -1,7 +1,7 @@
 //! The signature algorithms of certificates, computed by the application's crypto provider.
 //!
-//! `webpki` asks for implementations of a trait and brings some of its own, on other libraries. Ours
-//! verify with the provider that verifies MLS signatures, so that a program has one source of
+//! `webpki` asks for implementations of a trait and brings some of its own, on other libraries.
+//! Ours verify with the provider that verifies MLS signatures, so that a program has one source of
 //! cryptography, Ed448 works like the others, and so do browsers.
 
 use std::fmt;

@@ -9,9 +9,9 @@ use mls::{
 
 /// Asks, for each type of credential, the policy for that type; other types are refused.
 ///
-/// A leaf is never replaced by one with another type of credential: no policy here knows whether a name
-/// in one type means the same as a name in another, and a member could otherwise trade a certificate
-/// for a mere claim. Clients with credentials of different types are different clients.
+/// A leaf is never replaced by one with another type of credential: no policy here knows whether a
+/// name in one type means the same as a name in another, and a member could otherwise trade a
+/// certificate for a mere claim. Clients with credentials of different types are different clients.
 #[derive(Clone, Default)]
 pub struct ByCredentialType {
     policies: BTreeMap<CredentialType, Arc<dyn IdentityPolicy>>,

@@ -1,8 +1,8 @@
-//! What is checked of each certificate that was sent (RFC 5280, section 4), so that a refusal can say
-//! which one it is about. `path` checks the certificates together.
+//! What is checked of each certificate that was sent (RFC 5280, section 4), so that a refusal can
+//! say which one it is about. `path` checks the certificates together.
 //!
-//! Usage of keys is checked here only, because `webpki` does not look at it. The rest `webpki` checks
-//! again, also in the certificates that were not sent.
+//! Usage of keys is checked here only, because `webpki` does not look at it. The rest `webpki`
+//! checks again, also in the certificates that were not sent.
 
 use x509_cert::Certificate;
 use x509_cert::der::asn1::ObjectIdentifier;
@@ -162,8 +162,8 @@ impl Presented {
     }
 
     /// "The public key encoded in the subjectPublicKeyInfo of the end-entity certificate MUST be
-    /// identical to the signature_key in the LeafNode containing this credential" (RFC 9420, section
-    /// 5.3). Both are the raw key of EdDSA or the uncompressed point of ECDSA.
+    /// identical to the signature_key in the LeafNode containing this credential" (RFC 9420,
+    /// section 5.3). Both are the raw key of EdDSA or the uncompressed point of ECDSA.
     pub(crate) fn check_key(&self, signature_key: &[u8]) -> Result<(), Error> {
         let info = self.certificate.tbs_certificate().subject_public_key_info();
         let algorithm = info.algorithm.to_der();

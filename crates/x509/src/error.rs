@@ -12,8 +12,8 @@ pub enum Error {
     Violation {
         /// Which rule.
         violation: Violation,
-        /// The place of the certificate in the credential, from 0, which is the end entity's. `None`
-        /// where it is the chain as a whole, or a certificate that was not sent.
+        /// The place of the certificate in the credential, from 0, which is the end entity's.
+        /// `None` where it is the chain as a whole, or a certificate that was not sent.
         certificate: Option<usize>,
     },
     /// The application passed something that cannot be used.
@@ -61,8 +61,8 @@ impl From<Error> for Refusal {
 }
 
 wire::violations! {
-    /// Ways in which a credential of type `x509` can be wrong. The sections are RFC 9420's; the rules
-    /// of paths themselves are in RFC 5280.
+    /// Ways in which a credential of type `x509` can be wrong. The sections are RFC 9420's; the
+    /// rules of paths themselves are in RFC 5280.
     pub enum Violation {
         /// The credential is not of type x509.
         NotX509 = "5.3",
@@ -110,8 +110,8 @@ wire::violations! {
         NotYetValid = "5.3.2",
         /// A certificate was revoked.
         Revoked = "5.3.2",
-        /// No revocation list that is signed by its issuer and in force says whether a certificate was
-        /// revoked.
+        /// No revocation list that is signed by its issuer and in force says whether a certificate
+        /// was revoked.
         RevocationUnknown = "5.3.2",
     }
 }

@@ -1,24 +1,24 @@
 //! X.509 credentials (RFC 9420, section 5.3): members who are certified by an authority.
 //!
 //! * To accept members with certificates, put an [`X509Policy`] into the client's configuration.
-//! * To say whom to trust, make a [`Trust`]; to say which name is the identity, [`SubjectAltNames`], or
-//!   [`Names`] of your own.
+//! * To say whom to trust, make a [`Trust`]; to say which name is the identity,
+//!   [`SubjectAltNames`], or [`Names`] of your own.
 //! * To show a certificate, use [`credential`], and a signer whose key is in the certificate.
-//! * To renew a certificate, commit or propose an Update with the new credential, and the new signer
-//!   if the key is new as well ([`mls::LeafChanges`]).
+//! * To renew a certificate, commit or propose an Update with the new credential, and the new
+//!   signer if the key is new as well ([`mls::LeafChanges`]).
 //! * To refuse revoked certificates, pass lists to [`X509Policy::set_revocation`].
 //! * To accept other types of credentials beside these, use [`ByCredentialType`].
 //!
-//! What is refused says which certificate breaks which [`Violation`], and repeats nothing that a peer
-//! has written. Paths are validated by `webpki`, structures are read by `x509-cert`, signatures are
-//! verified by the crypto provider; `docs/decisions/x509.md` says why.
+//! What is refused says which certificate breaks which [`Violation`], and repeats nothing that a
+//! peer has written. Paths are validated by `webpki`, structures are read by `x509-cert`,
+//! signatures are verified by the crypto provider; `docs/decisions/x509.md` says why.
 //!
 //! # Limits
 //!
-//! * An authority with constraints on URIs, e-mail addresses or directory names certifies nobody here:
-//!   `webpki` refuses what it does not evaluate. Constraints on DNS names are applied.
-//! * ECDSA only with the hash of the cipher suites: P-256 with SHA-256, P-384 with SHA-384, P-521 with
-//!   SHA-512. Others, and RSA, are for [`X509Policy::algorithms`].
+//! * An authority with constraints on URIs, e-mail addresses or directory names certifies nobody
+//!   here: `webpki` refuses what it does not evaluate. Constraints on DNS names are applied.
+//! * ECDSA only with the hash of the cipher suites: P-256 with SHA-256, P-384 with SHA-384, P-521
+//!   with SHA-512. Others, and RSA, are for [`X509Policy::algorithms`].
 //! * Neither certificate policies (RFC 5280, section 6.1.1) nor OCSP.
 //!
 //! # Example
@@ -70,8 +70,8 @@ pub use revocation::Revocation;
 pub use x509_cert::Certificate;
 pub use x509_cert::der::asn1::ObjectIdentifier;
 
-/// The credential of a chain of DER certificates, the end entity's first, each followed by the one of
-/// its issuer. Leave out what other members have, at least the trust anchor.
+/// The credential of a chain of DER certificates, the end entity's first, each followed by the one
+/// of its issuer. Leave out what other members have, at least the trust anchor.
 #[must_use]
 pub fn credential(chain: impl IntoIterator<Item = Vec<u8>>) -> Credential {
     Credential::X509(chain.into_iter().map(Into::into).collect())

@@ -14,8 +14,8 @@ pub trait Names: Send + Sync {
     /// identity's if and only if these bytes are equal. `None` if there is none.
     fn identity(&self, end_entity: &Certificate) -> Option<Vec<u8>>;
 
-    /// Which client it is, if certificates tell an identity's clients apart, or if an identity has only
-    /// one. With `None`, the signature key alone identifies a client.
+    /// Which client it is, if certificates tell an identity's clients apart, or if an identity has
+    /// only one. With `None`, the signature key alone identifies a client.
     fn client_id(&self, end_entity: &Certificate) -> Option<Vec<u8>>;
 }
 
@@ -40,8 +40,8 @@ pub enum Clients {
     One,
 }
 
-/// The identity is all names of one kind in the `subjectAltName` extension (RFC 5280, section 4.2.1.6):
-/// in ascending order, each once, one per line. With a single name it is that name.
+/// The identity is all names of one kind in the `subjectAltName` extension (RFC 5280, section
+/// 4.2.1.6): in ascending order, each once, one per line. With a single name it is that name.
 ///
 /// A name that is not visible ASCII makes the certificate unusable: no honest authority signs one,
 /// and a line feed in it would join two names.

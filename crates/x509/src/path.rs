@@ -69,8 +69,8 @@ pub(crate) struct PathRules<'a> {
 }
 
 impl PathRules<'_> {
-    /// Verifies the chain that was sent, the end entity's certificate first, at a time in seconds since
-    /// 1970.
+    /// Verifies the chain that was sent, the end entity's certificate first, at a time in seconds
+    /// since 1970.
     pub(crate) fn verify(&self, chain: &[&[u8]], time: u64) -> Result<(), Error> {
         let (end_entity, sent) = chain.split_first().ok_or(Violation::EmptyChain)?;
         let end_entity = CertificateDer::from(*end_entity);
@@ -119,8 +119,8 @@ fn first_out_of_place(path: &VerifiedPath<'_>, sent: &[&[u8]]) -> Option<usize> 
     unused.map(|index| index + 1)
 }
 
-/// The rule that an error of `webpki` is about. It ranks errors of several attempted paths, the most
-/// telling first.
+/// The rule that an error of `webpki` is about. It ranks errors of several attempted paths, the
+/// most telling first.
 fn of(error: &webpki::Error) -> Violation {
     use webpki::Error as E;
     match error {

@@ -29,21 +29,23 @@ pub const CHAIN_BYTES_MAX: usize = 1 << 16;
 
 /// Where the time that the caller passes decides whether a certificate is still valid.
 ///
-/// Members who disagree about a commit are in different groups from then on, so they must not judge it
-/// by clocks that differ. Pass the time at which the delivery service ordered a message, not the time
-/// at which it is processed; what remains is this choice.
+/// Members who disagree about a commit are in different groups from then on, so they must not judge
+/// it by clocks that differ. Pass the time at which the delivery service ordered a message, not the
+/// time at which it is processed; what remains is this choice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Expiry {
     /// Everywhere.
     Everywhere,
-    /// Where a credential is new, and in the tree of a group that is joined. A member's leaf that is
-    /// replaced by one with the same credential and key brings in nothing new, so it is not judged
-    /// again, whatever has expired or been revoked meanwhile: such a member is to be removed.
+    /// Where a credential is new, and in the tree of a group that is joined. A member's leaf that
+    /// is replaced by one with the same credential and key brings in nothing new, so it is not
+    /// judged again, whatever has expired or been revoked meanwhile: such a member is to be
+    /// removed.
     #[default]
     UnlessKept,
-    /// Only where a credential is new. In the tree of a group that is joined, certificates are judged
-    /// at a time at which those that were sent were valid, so a member who should have renewed its
-    /// certificate keeps nobody out (section 5.3.2).
+    /// Only where a credential is new. In the tree of a group that is joined, certificates are
+    /// judged at a time at which those that were sent were valid, so a member who should have
+    /// renewed its certificate keeps nobody out (section 5.3.2). An external sender does: it is
+    /// judged the same way when a group names it first and when somebody joins.
     OnlyNew,
 }
 
@@ -73,7 +75,8 @@ pub struct X509Policy {
 }
 
 impl X509Policy {
-    /// A policy that verifies signatures with `provider`, for client certificates, without revocation.
+    /// A policy that verifies signatures with `provider`, for client certificates, without
+    /// revocation.
     #[must_use]
     pub fn new(provider: &Arc<dyn Provider>, trust: Trust, names: Arc<dyn Names>) -> Self {
         Self {
@@ -101,8 +104,8 @@ impl X509Policy {
         self
     }
 
-    /// The same with more algorithms that *authorities* may sign with, such as RSA. The end entity's
-    /// key is always one that a cipher suite signs with.
+    /// The same with more algorithms that *authorities* may sign with, such as RSA. The end
+    /// entity's key is always one that a cipher suite signs with.
     #[must_use]
     pub fn algorithms(
         mut self,
@@ -122,8 +125,8 @@ impl X509Policy {
         *current = revocation.map(Arc::new);
     }
 
-    /// Verifies a credential, and that it is for this key, at a time in seconds since 1970. Here every
-    /// certificate must be valid, whatever [`Expiry`] says.
+    /// Verifies a credential, and that it is for this key, at a time in seconds since 1970. Here
+    /// every certificate must be valid, whatever [`Expiry`] says.
     pub fn verify(
         &self,
         credential: &Credential,
@@ -198,9 +201,10 @@ impl X509Policy {
         predecessor.map_or(Ok(()), |before| self.check_successor(before, &chain, &verified))
     }
 
-    /// "The AS MUST also verify that the set of presented identifiers in the new credential is valid
-    /// as a successor to the set of presented identifiers in the old credential" (section 5.3.1): here
-    /// it is the same set. The old credential was verified when it came in, and may have expired since.
+    /// "The AS MUST also verify that the set of presented identifiers in the new credential is
+    /// valid as a successor to the set of presented identifiers in the old credential" (section
+    /// 5.3.1): here it is the same set. The old credential was verified when it came in, and may
+    /// have expired since.
     fn check_successor(
         &self,
         before: &LeafNode,

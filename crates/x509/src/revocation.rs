@@ -7,8 +7,8 @@ use webpki::{
 
 use crate::{Error, Misuse};
 
-/// Which revocation lists there are, and how strictly they are applied. As made by [`Revocation::new`],
-/// every certificate on the path needs a list that is in force.
+/// Which revocation lists there are, and how strictly they are applied. As made by
+/// [`Revocation::new`], every certificate on the path needs a list that is in force.
 #[derive(Debug)]
 pub struct Revocation {
     lists: Vec<CertRevocationList<'static>>,

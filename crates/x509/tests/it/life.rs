@@ -1,4 +1,5 @@
-//! Groups whose members have certificates, in suites with every algorithm that certificates know here.
+//! Groups whose members have certificates, in suites with every algorithm that certificates know
+//! here.
 
 use std::sync::Arc;
 
@@ -203,7 +204,8 @@ fn a_member_does_not_become_somebody_else() {
     mallory.save(Ok(discarded));
     assert_agreement(&mut [alice, bob, mallory]);
 
-    // As a proposal, which an honest member does not take, so that it does not follow who commits it.
+    // As a proposal, which an honest member does not take, so that it does not follow who commits
+    // it.
     deviates(bob);
     let proposal = proposes(mallory, Propose::Update(update));
     assert_refused(alice.group().process(&proposal, NOW), Violation::OtherIdentity);
@@ -328,7 +330,8 @@ fn a_member_stays_until_removed_when_its_certificate_expires() {
     let mut people = town.group(&["alice", "bob"]);
     let [alice, bob] = &mut people[..] else { panic!("two people") };
     let later = NOW + HALF_YEAR + 1;
-    // Bob commits although his certificate has expired, and Alice follows: it is the same certificate.
+    // Bob commits although his certificate has expired, and Alice follows: it is the same
+    // certificate.
     let made = bob.group().commit(CommitOptions::new(), later, &mut SystemRandom);
     let made = bob.save(made);
     let processed = alice.group().process(&made.commit, later);

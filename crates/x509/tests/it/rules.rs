@@ -1,4 +1,5 @@
-//! The rules for each certificate and for paths (RFC 9420, section 5.3.1; RFC 5280, sections 4 and 6).
+//! The rules for each certificate and for paths (RFC 9420, section 5.3.1; RFC 5280, sections 4 and
+//! 6).
 
 use rcgen::{
     BasicConstraints, ExtendedKeyUsagePurpose, GeneralSubtree, IsCa, KeyPair, KeyUsagePurpose,
