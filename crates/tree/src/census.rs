@@ -87,3 +87,81 @@ impl Census {
             && required.credential_types.iter().all(|&value| self.all_support_credential(value))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use testkit::SeededRandom;
+    use wire::{Capabilities, Credential, Extensions, LeafNodeSource};
+
+    use super::*;
+
+    fn small(random: &mut SeededRandom) -> u16 {
+        u16::try_from(random.below(3)).unwrap()
+    }
+
+    /// A leaf with random capabilities out of a few, some of them listed twice.
+    fn leaf(random: &mut SeededRandom) -> LeafNode {
+        let mut some = || (0..random.below(4)).map(|_| 0xf000 + small(random)).collect();
+        let (extensions, proposals, credentials): (Vec<u16>, Vec<u16>, Vec<u16>) =
+            (some(), some(), some());
+        let own = CredentialType(0xf000 + small(random));
+        LeafNode {
+            encryption_key: Vec::new().into(),
+            signature_key: Vec::new().into(),
+            credential: Credential::Other(own, b"".into()),
+            capabilities: Capabilities {
+                extensions: extensions.into_iter().map(ExtensionType).collect(),
+                proposals: proposals.into_iter().map(ProposalType).collect(),
+                credentials: credentials.into_iter().map(CredentialType).collect(),
+                ..Capabilities::default()
+            },
+            leaf_node_source: LeafNodeSource::Update,
+            extensions: Extensions::default(),
+            signature: Default::default(),
+        }
+    }
+
+    fn compare(census: &Census, leaves: &[LeafNode]) {
+        let all = |holds: &dyn Fn(&LeafNode) -> bool| leaves.iter().all(holds);
+        assert_eq!(census.members() as usize, leaves.len());
+        for value in [1, 0xf000, 0xf001, 0xf002, 0xf003] {
+            let (extension, proposal) = (ExtensionType(value), ProposalType(value));
+            let credential = CredentialType(value);
+            let supported = all(&|leaf| leaf.capabilities.supports_extension(extension));
+            assert_eq!(census.all_support_extension(extension), supported);
+            let lacking =
+                leaves.iter().filter(|leaf| !leaf.capabilities.supports_proposal(proposal));
+            assert_eq!(census.lacking_proposal(proposal) as usize, lacking.count());
+            let supported = all(&|leaf| leaf.capabilities.supports_credential(credential));
+            assert_eq!(census.all_support_credential(credential), supported);
+            let required = RequiredCapabilities {
+                extension_types: vec![extension],
+                proposal_types: vec![proposal],
+                credential_types: vec![credential],
+            };
+            let satisfied = all(&|leaf| leaf.capabilities.satisfies(&required));
+            assert_eq!(census.all_satisfy(&required), satisfied);
+        }
+        let in_use: BTreeSet<_> =
+            leaves.iter().map(|leaf| leaf.credential.credential_type()).collect();
+        assert!(census.credentials_in_use().eq(in_use));
+    }
+
+    #[test]
+    fn the_counts_are_those_of_the_leaves_through_a_random_history() {
+        let mut random = SeededRandom::new(9);
+        let (mut census, mut leaves) = (Census::default(), Vec::new());
+        for _ in 0..2000 {
+            if leaves.is_empty() || random.below(12) >= leaves.len() {
+                leaves.push(leaf(&mut random));
+                census.add(&leaves[leaves.len() - 1]);
+            } else {
+                let gone = leaves.swap_remove(random.below(leaves.len()));
+                census.remove(&gone);
+            }
+            compare(&census, &leaves);
+        }
+        leaves.drain(..).for_each(|leaf| census.remove(&leaf));
+        assert_eq!(census, Census::default(), "nothing is left of those who left");
+    }
+}

@@ -510,3 +510,6 @@ impl RatchetTree {
         self.touch(node, |members| members);
     }
 }
+
+#[cfg(test)]
+mod tests;

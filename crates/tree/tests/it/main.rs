@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 mod forge;
+mod histories;
 mod identity;
 mod official;
+mod reference;
 mod rules_external;
 mod rules_key_package;
 mod rules_leaf;
