@@ -20,9 +20,23 @@ const ALGORITHMS: [(SignatureScheme, AlgorithmIdentifier, AlgorithmIdentifier); 
     (SignatureScheme::ED448, alg_id::ED448, alg_id::ED448),
 ];
 
-/// Whether keys with this algorithm identifier (the contents of its SEQUENCE) sign MLS messages.
-pub(crate) fn is_signature_key(algorithm: &[u8]) -> bool {
-    ALGORITHMS.iter().any(|(_, key, _)| key.as_ref() == algorithm)
+/// The scheme of keys with this algorithm identifier (the contents of its SEQUENCE).
+pub(crate) fn scheme(algorithm: &[u8]) -> Option<SignatureScheme> {
+    let found = ALGORITHMS.iter().find(|(_, key, _)| key.as_ref() == algorithm);
+    found.map(|(scheme, ..)| *scheme)
+}
+
+/// The bytes of a public key as in leaves (RFC 9420, section 5.1.1): raw for EdDSA, an uncompressed
+/// point for ECDSA. No two schemes have the same.
+pub(crate) fn key_length(scheme: SignatureScheme) -> Option<usize> {
+    match scheme {
+        SignatureScheme::ED25519 => Some(32),
+        SignatureScheme::ED448 => Some(57),
+        SignatureScheme::ECDSA_SECP256R1_SHA256 => Some(1 + 2 * 32),
+        SignatureScheme::ECDSA_SECP384R1_SHA384 => Some(1 + 2 * 48),
+        SignatureScheme::ECDSA_SECP521R1_SHA512 => Some(1 + 2 * 66),
+        _ => None,
+    }
 }
 
 /// One algorithm.

@@ -12,6 +12,50 @@ use mls::{
 /// A leaf is never replaced by one with another type of credential: no policy here knows whether a
 /// name in one type means the same as a name in another, and a member could otherwise trade a
 /// certificate for a mere claim. Clients with credentials of different types are different clients.
+///
+/// What a basic credential means is the application's to say. Here it is a name, and a directory
+/// says which signature keys are whose:
+///
+/// ```
+/// use std::collections::BTreeMap;
+/// use std::sync::Arc;
+///
+/// use mls::{
+///     Candidate, Credential, CredentialType, ExternalSender, IdentityPolicy, Refusal,
+///     SignaturePublicKey,
+/// };
+/// use x509::ByCredentialType;
+///
+/// struct Directory(BTreeMap<Vec<u8>, Vec<SignaturePublicKey>>);
+///
+/// impl IdentityPolicy for Directory {
+///     fn validate_leaf(&self, candidate: &Candidate<'_>) -> Result<(), Refusal> {
+///         let leaf = candidate.leaf;
+///         let Credential::Basic(name) = &leaf.credential else {
+///             return Err(Refusal("not a name".to_owned()));
+///         };
+///         let keys = self.0.get(name.as_slice());
+///         if !keys.is_some_and(|keys| keys.contains(&leaf.signature_key)) {
+///             return Err(Refusal("the directory knows another key, or none".to_owned()));
+///         }
+///         match candidate.predecessor {
+///             Some(before) if before.credential != leaf.credential => {
+///                 Err(Refusal("a member keeps its name".to_owned()))
+///             }
+///             _ => Ok(()),
+///         }
+///     }
+///
+///     fn validate_external_sender(&self, _: &ExternalSender, _: u64) -> Result<(), Refusal> {
+///         Err(Refusal("the directory lists no senders".to_owned()))
+///     }
+/// }
+///
+/// # fn certified() -> Arc<dyn IdentityPolicy> { Arc::new(ByCredentialType::new()) }
+/// let policy = ByCredentialType::new()
+///     .with(CredentialType::BASIC, Arc::new(Directory(BTreeMap::new())))
+///     .with(CredentialType::X509, certified()); // an `X509Policy`
+/// ```
 #[derive(Clone, Default)]
 pub struct ByCredentialType {
     policies: BTreeMap<CredentialType, Arc<dyn IdentityPolicy>>,

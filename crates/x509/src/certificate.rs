@@ -169,13 +169,13 @@ impl Presented {
         let algorithm = info.algorithm.to_der();
         let algorithm = algorithm.map_err(|_| self.refused(Violation::MalformedCertificate))?;
         // Every known identifier is short: two bytes of header, then the contents.
-        if !algorithm.get(2..).is_some_and(algorithms::is_signature_key) {
+        let scheme = algorithm.get(2..).and_then(algorithms::scheme);
+        let scheme = scheme.ok_or(self.refused(Violation::UnsupportedKey))?;
+        let key = info.subject_public_key.as_bytes();
+        // The suite, which is not known here, follows from the length.
+        if key.map(<[u8]>::len) != algorithms::key_length(scheme) {
             return Err(self.refused(Violation::UnsupportedKey));
         }
-        if info.subject_public_key.as_bytes() == Some(signature_key) {
-            Ok(())
-        } else {
-            Err(self.refused(Violation::WrongKey))
-        }
+        if key == Some(signature_key) { Ok(()) } else { Err(self.refused(Violation::WrongKey)) }
     }
 }

@@ -76,7 +76,7 @@ wire::violations! {
         CertificateOutOfPlace = "5.3",
         /// The end entity's key is not the signature key of the leaf or the external sender.
         WrongKey = "5.3",
-        /// The end entity's key is of a kind that no cipher suite here signs with.
+        /// The end entity's key is of a kind, or in a form, that no cipher suite here signs with.
         UnsupportedKey = "5.3",
         /// The end entity's certificate is one of an authority (RFC 5280, section 4.2.1.9).
         EndEntityIsCa = "5.3.1",

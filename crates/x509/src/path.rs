@@ -76,7 +76,7 @@ impl PathRules<'_> {
         let end_entity = CertificateDer::from(*end_entity);
         let end_entity = EndEntityCert::try_from(&end_entity)
             .map_err(|error| Error::Violation { violation: of(&error), certificate: Some(0) })?;
-        // Those that were sent come first: with a choice, the path is through them.
+        // Those that were sent come first, so that the path through them is tried first.
         let sent_der = sent.iter().map(|der| CertificateDer::from(*der));
         let known = self.trust.intermediates.iter().map(|der| CertificateDer::from(der.as_ref()));
         let others: Vec<_> = sent_der.chain(known).collect();

@@ -121,26 +121,30 @@ fn a_key_for_key_agreement_is_not_a_signature_key_even_with_the_same_bytes() {
     assert_eq!(refused, Err(Error::Violation { violation, certificate: Some(0) }));
 }
 
+/// id-ecPublicKey, secp256r1.
+const P256: [u8; 19] =
+    [6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1, 6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7];
+
 #[test]
-fn a_compressed_point_is_not_the_key_in_the_leaf() {
-    // id-ecPublicKey, secp256r1.
-    let p256 = [
-        &[6, 7, 0x2a, 0x86, 0x48, 0xce, 0x3d, 2, 1][..],
-        &[6, 8, 0x2a, 0x86, 0x48, 0xce, 0x3d, 3, 1, 7],
-    ];
+fn the_key_has_the_form_that_it_has_in_leaves() {
     let (root, anchor, _) = world(1, &ED25519);
-    let alice = signer(2, 2);
-    let point = alice.public_key().as_slice();
-    let compressed = [&[2 + (point[64] & 1)], &point[1..33]].concat();
     let policy = policy_trusting(Trust::new([anchor]).unwrap());
-    let verify = |key: &[u8]| {
-        let certificate = Draft::new(&p256.concat(), key).signed(&ED25519, &root);
-        policy.verify(&x509::credential([certificate]), alice.public_key(), NOW)
+    let verify = |algorithm: &[u8], key: &[u8]| {
+        let certificate = Draft::new(algorithm, key).signed(&ED25519, &root);
+        policy.verify(&x509::credential([certificate]), &key.to_vec().into(), NOW).map(|_| ())
     };
-    assert!(verify(point).is_ok());
-    let violation = Violation::WrongKey;
+    let (on_curve, edwards) = (signer(2, 2), signer(1, 2));
+    let (point, edwards) = (on_curve.public_key().as_slice(), edwards.public_key().as_slice());
+    let compressed = [&[2 + (point[64] & 1)], &point[1..33]].concat();
+    assert_eq!(verify(&P256, point), Ok(()));
+    assert_eq!(verify(&ED25519, edwards), Ok(()));
+    let violation = Violation::UnsupportedKey;
     let expected = Err(Error::Violation { violation, certificate: Some(0) });
-    assert_eq!(verify(&compressed), expected);
+    assert_eq!(verify(&P256, &compressed), expected);
+    // A key of one kind under the name of another.
+    assert_eq!(verify(&P256, edwards), expected);
+    assert_eq!(verify(&ED25519, point), expected);
+    assert_eq!(verify(&ED448, edwards), expected);
 }
 
 #[test]

@@ -53,6 +53,11 @@ fn a_successor_keeps_the_identity() {
         assert_eq!(judge(&other), refusal(Some(0), Violation::OtherIdentity));
     }
     assert_eq!(judge(&world.policy, &other, (LeafOrigin::Add, None), NOW), Ok(()));
+    // The old key does not make another identity acceptable.
+    let same_key = world.root.certify(&world.key, "im:bob@example.com");
+    let same_key = world.leaf(&world.key, vec![same_key]);
+    let judged = judge(&world.policy, &same_key, (LeafOrigin::Update, Some(&before)), NOW);
+    assert_eq!(judged, refusal(Some(0), Violation::OtherIdentity));
     // A predecessor without a certificate has no identity that could be kept.
     let basic = LeafNode { credential: Credential::basic(b"im:alice@example.com"), ..before };
     let judged = judge(&world.policy, &renewed, (LeafOrigin::Update, Some(&basic)), NOW);
