@@ -101,6 +101,11 @@ impl Client {
         random: &mut dyn Random,
     ) -> Result<KeyPackageBundle, Error> {
         let suite = self.suite(suite)?;
+        if !self.supports_extensions(&options.extensions)
+            || !self.supports_extensions(&options.leaf_extensions)
+        {
+            return Err(Misuse::NotInOwnCapabilities.into());
+        }
         let signer = self.current_signer(&suite)?;
         let init_key_pair = suite.generate_key_pair(random)?;
         let leaf_key_pair = suite.generate_key_pair(random)?;
@@ -113,7 +118,6 @@ impl Client {
             (leaf_key_pair.public_key.clone(), signer.public_key().clone());
         let mut leaf_node = self.unsigned_leaf(encryption_key, signature_key, source, random)?;
         options.leaf_extensions.0.into_iter().for_each(|new| leaf_node.extensions.set(new));
-        sign_leaf(&suite, &*signer, &mut leaf_node, (&[], 0))?;
         let mut extensions = options.extensions;
         if options.last_resort {
             let extension_type = ExtensionType::LAST_RESORT;
@@ -122,6 +126,14 @@ impl Client {
         if self.settings().grease {
             grease::extensions(&mut extensions, random)?;
         }
+        // "Extensions included in the extensions or leaf_node.extensions fields MUST be included in
+        // the leaf_node.capabilities field" (section 10).
+        for extension_type in extensions.types() {
+            if !leaf_node.capabilities.supports_extension(extension_type) {
+                leaf_node.capabilities.extensions.push(extension_type);
+            }
+        }
+        sign_leaf(&suite, &*signer, &mut leaf_node, (&[], 0))?;
         let mut key_package = KeyPackage {
             version: ProtocolVersion::MLS10,
             cipher_suite: suite.id(),

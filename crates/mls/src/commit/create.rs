@@ -254,7 +254,7 @@ fn path_leaf(
     let mut leaf = match draft.committer {
         Committer::Member(index) => {
             let old = draft.base.tree.leaf(index).ok_or(Misuse::NoSuchMember)?;
-            renewed_leaf(draft.client, old, draft.leaf)
+            renewed_leaf(draft.client, old, draft.leaf)?
         }
         Committer::NewMember => {
             draft.client.unsigned_leaf(encryption_key.clone(), key.clone(), source, random)?
@@ -267,7 +267,11 @@ fn path_leaf(
 }
 
 /// A leaf that replaces `old`: what the application changes, what the client has learned since.
-pub(crate) fn renewed_leaf(client: &Client, old: &LeafNode, changes: &LeafChanges) -> LeafNode {
+pub(crate) fn renewed_leaf(
+    client: &Client,
+    old: &LeafNode,
+    changes: &LeafChanges,
+) -> Result<LeafNode, Misuse> {
     fn extend<T: PartialEq>(list: &mut Vec<T>, more: Vec<T>) {
         for value in more {
             if !list.contains(&value) {
@@ -286,9 +290,12 @@ pub(crate) fn renewed_leaf(client: &Client, old: &LeafNode, changes: &LeafChange
         extend(&mut leaf.capabilities.credentials, vec![credential.credential_type()]);
     }
     if let Some(extensions) = &changes.extensions {
+        if !extensions.types().all(|it| leaf.capabilities.supports_extension(it)) {
+            return Err(Misuse::NotInOwnCapabilities);
+        }
         leaf.extensions = extensions.clone();
     }
-    leaf
+    Ok(leaf)
 }
 
 fn sign_commit(
