@@ -8,6 +8,7 @@ mod eddsa;
 mod edge_cases;
 mod encrypt_to_many;
 mod hpke_oracle;
+mod known_bugs;
 mod private_suite;
 mod rfc_9180;
 
