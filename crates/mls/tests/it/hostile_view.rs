@@ -38,13 +38,20 @@ pub(crate) fn rows(person: &Person) -> Vec<(RowKey, Vec<u8>)> {
     rows.map(|(key, value): (_, &Secret)| (key.clone(), value.expose().to_vec())).collect()
 }
 
+/// Set for a long run: every other value at every place.
+const LONG: &str = "CONCLAVE_TEST_LONG";
+
 /// Every proper prefix, and every copy with one byte changed in its lowest bit, in its highest bit,
-/// to 0 or to 255, at every `stride`-th place from `start` on.
+/// to 0 or to 255, at every `stride`-th place from `start` on; and a copy with a byte more.
 pub(crate) fn damaged(bytes: &[u8], start: usize, stride: usize) -> Vec<Vec<u8>> {
+    let is_long = std::env::var_os(LONG).is_some();
     let mut copies = Vec::new();
-    for place in (start..bytes.len()).step_by(stride) {
+    for place in (start..bytes.len()).step_by(if is_long { 1 } else { stride }) {
         copies.push(bytes[..place].to_vec());
         let mut values = vec![bytes[place] ^ 1, bytes[place] ^ 0x80, 0, 255];
+        if is_long {
+            values = (0..=255).collect();
+        }
         values.sort_unstable();
         values.dedup();
         for value in values.into_iter().filter(|value| *value != bytes[place]) {
