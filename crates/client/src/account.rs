@@ -61,7 +61,8 @@ impl Account {
     ///
     /// # Errors
     /// The name is no name or taken, the folder holds an account, or the service cannot be reached; then
-    /// nothing is left behind.
+    /// nothing is left behind. If the service went away half-way the account stays: whether it has the
+    /// name is settled when it is opened and used.
     pub fn create(home: &Path, name: &str, server: &str) -> Result<Self, Error> {
         let transport = Arc::new(HttpTransport::new(server)?);
         Self::create_with(home, name, server, transport)
@@ -99,6 +100,7 @@ impl Account {
         let mut account = Self::with(store, transport, random)?;
         match account.drive() {
             Ok(()) => Ok(account),
+            Err(error @ Error::Offline(_)) if account.engine.knows_service() => Err(error),
             Err(error) => {
                 account.engine.into_store().delete(home)?;
                 Err(error)

@@ -33,18 +33,20 @@ pub enum Error {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Misuse {
+    /// There is an account in the folder already.
+    AccountExists,
     /// Several groups have this name; the id tells them apart.
     AmbiguousGroup(String),
     /// Others were faster too many times in a row; try again.
     Contention,
-    /// There is an account in the folder already.
-    AccountExists,
     /// The group cannot be used: the client was removed, or following it is not safe.
     GroupUnusable(String),
-    /// The name is not 1 to 64 of `a`-`z`, `0`-`9`, `.`, `_`, `-`, starting with a letter or digit.
-    InvalidName(String),
     /// A group's name is empty or too long.
     InvalidGroupName,
+    /// The name is not 1 to 64 of `a`-`z`, `0`-`9`, `.`, `_`, `-`, starting with a letter or digit.
+    InvalidName(String),
+    /// The service's address is not `http://`, a host, and perhaps a port.
+    InvalidServer(String),
     /// There is no such group.
     NoSuchGroup(String),
     /// The account is not in the group.
@@ -102,6 +104,9 @@ impl fmt::Display for Misuse {
                 formatter,
                 "`{name}` is not a name: 1 to 64 of a-z, 0-9, `.`, `_`, `-`, a letter or digit first"
             ),
+            Self::InvalidServer(server) => {
+                write!(formatter, "`{server}` is not an address such as http://127.0.0.1:7420")
+            }
             Self::NoSuchGroup(name) => write!(formatter, "there is no group `{name}`"),
             Self::NotAMember(name) => write!(formatter, "`{name}` is not in the group"),
             Self::RemovesSelf => formatter.write_str("only somebody else can remove this account"),

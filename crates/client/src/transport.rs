@@ -7,6 +7,7 @@
 //!
 //! A transport never retries: whether a request may be sent again is the engine's to say.
 
+use crate::Misuse;
 use delivery_api::{Method, limits};
 use std::time::Duration;
 
@@ -75,12 +76,11 @@ impl HttpTransport {
     ///
     /// # Errors
     /// `server` is not `http://`, a host, and perhaps a port.
-    pub fn new(server: &str) -> Result<Self, TransportError> {
+    pub fn new(server: &str) -> Result<Self, Misuse> {
         let server = server.trim_end_matches('/');
         let host = server.strip_prefix("http://").unwrap_or_default();
         if host.is_empty() || host.contains(['/', '?', '#', '@']) {
-            let text = format!("`{server}` is not an address such as http://127.0.0.1:7420");
-            return Err(TransportError(text));
+            return Err(Misuse::InvalidServer(server.to_owned()));
         }
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)

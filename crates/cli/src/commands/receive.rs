@@ -25,18 +25,22 @@ impl Receive {
         let mut account = common.account()?;
         let events = account.receive()?;
         print(&mut account, &events, output)?;
-        while self.follow {
-            match account.follow(WAIT_SECONDS) {
-                Ok(events) => print(&mut account, &events, output)?,
-                // It may come back; everything that was missed comes then.
-                Err(error @ Error::Offline(_)) => {
-                    eprintln!("conclave: {error}");
-                    std::thread::sleep(RETRY_DELAY);
-                }
-                Err(error) => return Err(error.into()),
+        if self.follow { follow(&mut account, output) } else { Ok(()) }
+    }
+}
+
+/// Goes on until interrupted, also while the service cannot be reached.
+fn follow(account: &mut Account, output: &mut Output) -> Result<(), Failure> {
+    loop {
+        match account.follow(WAIT_SECONDS) {
+            Ok(events) => print(account, &events, output)?,
+            // It may come back; everything that was missed comes then.
+            Err(error @ Error::Offline(_)) => {
+                eprintln!("conclave: {error}");
+                std::thread::sleep(RETRY_DELAY);
             }
+            Err(error) => return Err(error.into()),
         }
-        Ok(())
     }
 }
 

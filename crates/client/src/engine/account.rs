@@ -2,7 +2,7 @@
 
 use super::asked::Asked;
 use super::keys::SUITE;
-use super::{Engine, Task};
+use super::{Engine, Task, is_final};
 use crate::store::KeyPackageRecord;
 use crate::{Error, ServiceFault};
 use codec::{Decode, Encode, Opaque};
@@ -135,7 +135,7 @@ impl Engine {
         number: u64,
     ) -> Result<(), Error> {
         match answer {
-            Err(Failure::Problem(problem)) if !problem.entry().retryable => {}
+            Err(Failure::Problem(problem)) if is_final(&problem) => {}
             other => other?,
         }
         let transaction = self.store.transaction()?;

@@ -3,7 +3,7 @@
 
 use super::asked::Asked;
 use super::keys::{SUITE, access_public_key, next_access_seed};
-use super::{Engine, OpenGroup, Task, check_usable};
+use super::{Engine, OpenGroup, Task, check_usable, is_final};
 use crate::identity::identity_of;
 use crate::message::{LastSeen, MessageId, encode_payload};
 use crate::store::{GroupRecord, Intent, IntentRecord, Invitee, OutboxRecord, Submission};
@@ -232,10 +232,7 @@ impl Engine {
     /// A refusal ends the intent; a service that cannot answer now ends the round.
     fn fail_or_stop(&mut self, record: &IntentRecord, failure: Failure) -> Result<(), Error> {
         match failure {
-            // Retryable once they have uploaded more, which may be never: not worth waiting for.
-            Failure::Problem(problem)
-                if !problem.entry().retryable || problem == Problem::NoKeyPackage =>
-            {
+            Failure::Problem(problem) if is_final(&problem) => {
                 self.finish(record, Err(Error::Refused(problem)))
             }
             other => Err(other.into()),

@@ -396,10 +396,11 @@ impl Reading<'_> {
     /// What an error means: the fault of who wrote the entry is everybody's to skip.
     fn invalid(&mut self, entry: &Entry, error: mls::Error) -> Result<(), Error> {
         use mls::Error as E;
+        if entry.kind == EntryKind::Commit {
+            self.drop_candidate()?;
+        }
         match error {
-            E::Malformed(_) | E::Violation(_) | E::MissingPsk(_) | E::Limit(_) => {
-                self.skip(entry, &error.to_string())
-            }
+            E::Malformed(_) | E::Violation(_) | E::Limit(_) => self.skip(entry, &error.to_string()),
             E::Misuse(mls::Misuse::WrongMessageKind) => self.skip(entry, &error.to_string()),
             E::Crypto(
                 CryptoError::AeadOpen
@@ -407,6 +408,8 @@ impl Reading<'_> {
                 | CryptoError::InvalidPublicKey
                 | CryptoError::InvalidSignature,
             ) => self.skip(entry, &error.to_string()),
+            // Others may have what we lack, and go on.
+            E::MissingPsk(_) => self.halt(&error.to_string()),
             E::Refused(refusal) => self.halt(&refusal.0),
             other => Err(other.into()),
         }

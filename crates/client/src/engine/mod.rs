@@ -43,7 +43,7 @@ use crate::transport::{HttpRequest, HttpResponse};
 use crate::{Error, Event, EventKind, GroupId, Misuse};
 use asked::Asked;
 use crypto::{Crypto, Random};
-use delivery_api::Position;
+use delivery_api::{Position, Problem};
 use keys::Keys;
 use locate::Search;
 use mls::{Client, ClientConfig, NoPsks, PendingCommit, Settings};
@@ -368,6 +368,11 @@ impl Engine {
         Ok(transaction.commit()?)
     }
 
+    /// Whether the service has ever answered.
+    pub(crate) fn knows_service(&self) -> bool {
+        self.keys.service.is_some()
+    }
+
     /// The store, for an account that turned out not to be possible.
     pub(crate) fn into_store(self) -> Store {
         self.store
@@ -397,6 +402,14 @@ fn client(crypto: &Crypto, keys: &Keys, policy: &Arc<PinnedNames>) -> Result<Cli
         psks: Arc::new(NoPsks),
         settings,
     }))
+}
+
+/// Whether a refusal is the last word. Some may succeed later, but only if somebody else does something,
+/// which may be never: not worth standing in the way of everything else.
+fn is_final(problem: &Problem) -> bool {
+    let waits_for_others =
+        matches!(problem, Problem::InboxFull | Problem::NoKeyPackage | Problem::StockFull);
+    waits_for_others || !problem.entry().retryable
 }
 
 /// Refuses to work for a group that cannot be used.

@@ -11,7 +11,7 @@
 
 use super::accepted::Accepted;
 use super::asked::Asked;
-use super::{Engine, Task};
+use super::{Engine, Task, is_final};
 use crate::store::{OutboxRecord, Submission};
 use crate::{Error, GroupId, Misuse, ServiceFault};
 use delivery_api::log::Receipt;
@@ -55,9 +55,7 @@ impl Engine {
         match answer {
             Ok(receipt) => self.taken(&outbox, &receipt),
             Err(Failure::Problem(Problem::HeadMoved(moved))) => self.lost(&outbox, *moved, now),
-            Err(Failure::Problem(problem)) if !problem.entry().retryable => {
-                self.refused(&outbox, problem)
-            }
+            Err(Failure::Problem(problem)) if is_final(&problem) => self.refused(&outbox, problem),
             Err(failure) => Err(failure.into()),
         }
     }

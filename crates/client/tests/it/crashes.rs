@@ -39,18 +39,16 @@ fn a_submission_that_is_sent_again_gets_the_same_place() {
     let mut bob = world.account("bob");
     let group = alice.create_group("garden").unwrap();
     alice.add(&group, &["bob"]).unwrap();
-    for end in ["/entries", "/commits"] {
-        transport.fail_next(Fault::LoseAnswer(end));
-        let lost = match end {
-            "/entries" => alice.send(&group, "once"),
-            _ => alice.update_keys(&group),
-        };
-        assert!(matches!(lost, Err(Error::Offline(_))));
-        // The next exchange, whatever it is for, carries it on.
-        alice.receive().unwrap();
-    }
-    assert_eq!(lines(&bob.receive().unwrap())[1..], ["alice: once", "alice updated"]);
-    assert_eq!(lines(&alice.history(&group).unwrap())[2..], ["alice: once", "alice updated"]);
+    transport.fail_next(Fault::LoseAnswer("/entries"));
+    assert!(matches!(alice.send(&group, "once"), Err(Error::Offline(_))));
+    // The next exchange, whatever it is for, carries it on, without looking at the log first.
+    transport.fail_next(Fault::LoseAnswer("/commits"));
+    assert!(matches!(alice.update_keys(&group), Err(Error::Offline(_))));
+    let done = alice.send(&group, "twice").unwrap();
+    assert_eq!((done.position.0, done.epoch), (4, 2));
+    let expected = ["alice: once", "alice updated", "alice: twice"];
+    assert_eq!(lines(&bob.receive().unwrap())[1..], expected);
+    assert_eq!(lines(&alice.history(&group).unwrap())[2..], expected);
     assert_agreement(&mut [&mut alice, &mut bob], &group);
 }
 
@@ -171,4 +169,85 @@ fn events_come_again_if_the_process_died_before_it_took_them() {
     let mut bob = restart(&world, bob);
     assert_eq!(lines(&bob.receive().unwrap()), ["alice: hello"]);
     assert!(bob.receive().unwrap().is_empty());
+}
+
+/// What Alice does in [`a_client_that_dies_at_any_request_carries_on_and_does_everything_once`].
+type Act = fn(&mut Account) -> Result<(), Error>;
+
+const LIFE: [Act; 7] = [
+    |alice| alice.create_group("garden").map(drop),
+    |alice| act(alice, |alice, group| alice.add(group, &["bob", "carol"])),
+    |alice| act(alice, |alice, group| alice.send(group, "one")),
+    |alice| act(alice, |alice, group| alice.update_keys(group)),
+    |alice| act(alice, |alice, group| alice.send(group, "two")),
+    |alice| act(alice, |alice, group| alice.remove(group, &["carol"])),
+    |alice| act(alice, |alice, group| alice.send(group, "three")),
+];
+
+fn act(
+    alice: &mut Account,
+    act: impl FnOnce(&mut Account, &client::GroupId) -> Result<client::Done, Error>,
+) -> Result<(), Error> {
+    let group = alice.group("garden")?.id;
+    act(alice, &group).map(drop)
+}
+
+/// Lives Alice's life; whatever fails is left to the next process, which gets a whole transport.
+/// Returns how many requests the first process made.
+fn live(end: Option<(usize, bool)>) -> usize {
+    let world = World::new();
+    let transport = world.transport();
+    let (mut bob, mut carol) = (world.account("bob"), world.account("carol"));
+    let mut alice = world.account_over("alice", transport.clone());
+    let offset = transport.requests();
+    if let Some((number, arrives)) = end {
+        transport.end_at(offset + number, arrives);
+    }
+    for (index, act) in LIFE.into_iter().enumerate() {
+        if [4, 5].contains(&index) {
+            // Behind Alice's back, so that she loses a race with a message and with a commit.
+            let group = bob.group("garden").unwrap().id;
+            bob.update_keys(&group).unwrap();
+        }
+        match act(&mut alice) {
+            Ok(()) => {}
+            Err(Error::Offline(_)) => {
+                alice = restart(&world, alice);
+                alice.receive().unwrap();
+            }
+            Err(error) => panic!("{end:?}: {error}"),
+        }
+        bob.receive().unwrap();
+        carol.receive().unwrap();
+    }
+    let requests = transport.requests() - offset;
+    let group = alice.group("garden").unwrap().id;
+    let told = lines(&bob.history(&group).unwrap());
+    let expected = [
+        "joined alice,bob,carol",
+        "alice: one",
+        "alice updated",
+        "bob updated",
+        "alice: two",
+        "bob updated",
+        "alice removed carol",
+        "alice: three",
+    ];
+    assert_eq!(told, expected, "{end:?}");
+    let told = lines(&carol.history(&group).unwrap());
+    assert_eq!((told.len(), told.last().unwrap().as_str()), (7, "alice removed me"), "{end:?}");
+    assert_eq!(lines(&alice.history(&group).unwrap()).len(), 10, "{end:?}");
+    assert_agreement(&mut [&mut alice, &mut bob], &group);
+    requests
+}
+
+#[test]
+fn a_client_that_dies_at_any_request_carries_on_and_does_everything_once() {
+    let requests = live(None);
+    assert!(requests >= 14, "{requests}");
+    for number in 0..requests {
+        for arrives in [false, true] {
+            live(Some((number, arrives)));
+        }
+    }
 }

@@ -38,6 +38,8 @@ pub(crate) struct InProcess {
     service: Service,
     faults: Mutex<Vec<Fault>>,
     tamper: Mutex<Option<Tamper>>,
+    /// From which request on nothing works any more, and whether that one still arrives.
+    end: Mutex<Option<(usize, bool)>>,
     /// The paths that were asked.
     paths: Mutex<Vec<String>>,
 }
@@ -54,6 +56,17 @@ impl InProcess {
         self.faults.lock().unwrap().push(fault);
     }
 
+    /// From the request with this number on, nothing works any more; `arrives` says whether that one still
+    /// reaches the service.
+    pub(crate) fn end_at(&self, number: usize, arrives: bool) {
+        *self.end.lock().unwrap() = Some((number, arrives));
+    }
+
+    /// How many requests there were.
+    pub(crate) fn requests(&self) -> usize {
+        self.paths.lock().unwrap().len()
+    }
+
     pub(crate) fn tamper(&self, tamper: Option<Tamper>) {
         *self.tamper.lock().unwrap() = tamper;
     }
@@ -68,8 +81,14 @@ impl Transport for InProcess {
         });
         let fault = index.map(|index| faults.remove(index));
         drop(faults);
+        let number = self.requests();
         self.paths.lock().unwrap().push(request.path.clone());
-        if let Some(Fault::LoseRequest(_)) = fault {
+        let (mut arrives, mut answers) = (true, true);
+        if let Some((end, last_arrives)) = *self.end.lock().unwrap() {
+            answers = number < end;
+            arrives = answers || (number == end && last_arrives);
+        }
+        if matches!(fault, Some(Fault::LoseRequest(_))) || !arrives {
             return Err(TransportError("lost on the way".to_owned()));
         }
         let raw = RawRequest {
@@ -80,7 +99,7 @@ impl Transport for InProcess {
         };
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
         let response = self.service.respond(&raw, now);
-        if let Some(Fault::LoseAnswer(_)) = fault {
+        if matches!(fault, Some(Fault::LoseAnswer(_))) || !answers {
             return Err(TransportError("lost on the way back".to_owned()));
         }
         let response = HttpResponse { status: response.status, body: response.body };
@@ -112,6 +131,7 @@ impl World {
             service: self.service.clone(),
             faults: Mutex::default(),
             tamper: Mutex::default(),
+            end: Mutex::default(),
             paths: Mutex::default(),
         })
     }
