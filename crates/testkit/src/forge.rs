@@ -1,5 +1,5 @@
-//! Forged messages, made from outside: a member who deviates, with what its store holds and the public
-//! functions of the layers.
+//! Forged messages, made from outside: a member who deviates, with what its store holds and the
+//! public functions of the layers.
 //!
 //! * To say anything as a member, rightly or wrongly framed, signed, tagged or encrypted:
 //!   [`Insider::of`], then [`Insider::sign`] and [`Insider::public`] or [`Insider::encrypt`].

@@ -121,8 +121,8 @@ fn a_joiner_mixes_in_external_and_resumption_psks() {
     agree(&mut people);
 }
 
-/// Each policy lets through exactly what it says; `None` stands for a plain join, otherwise whether a
-/// resync proves its past by a PSK.
+/// Each policy lets through exactly what it says; `None` stands for a plain join, otherwise whether
+/// a resync proves its past by a PSK.
 #[test]
 fn every_policy_on_external_commits_lets_through_what_it_says() {
     use ExternalCommitPolicy::{Allow, JoinOnly, Refuse, ResyncWithPsk};

@@ -1,5 +1,5 @@
-//! Proposals by value and by reference, and which of those that were received a commit covers (RFC 9420,
-//! sections 12.1 to 12.4).
+//! Proposals by value and by reference, and which of those that were received a commit covers (RFC
+//! 9420, sections 12.1 to 12.4).
 
 use mls::{
     CommitOptions, Extension, ExtensionType, Extensions, GroupStatus, LeafChanges, PathChoice,
@@ -258,8 +258,8 @@ fn no_more_proposals_are_remembered_than_the_settings_say() {
     assert_eq!(change.updated.len(), 3);
 }
 
-/// A proposal type of the application's own travels, by value and by reference, and whoever receives the
-/// commit is told of it.
+/// A proposal type of the application's own travels, by value and by reference, and whoever
+/// receives the commit is told of it.
 #[test]
 fn proposals_of_the_applications_own_type_reach_the_application() {
     let own_type = ProposalType(0xf042);

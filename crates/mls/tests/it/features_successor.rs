@@ -1,4 +1,5 @@
-//! Groups that succeed another: reinitialization (RFC 9420, section 11.2) and branches (section 11.3).
+//! Groups that succeed another: reinitialization (RFC 9420, section 11.2) and branches (section
+//! 11.3).
 
 use mls::{
     CipherSuite, Client, CommitOptions, Extension, ExtensionType, Extensions, GroupParams,

@@ -90,11 +90,6 @@ pub(crate) fn external_commit(
     join.commit
 }
 
-/// The proposals of a commit by value, made without looking at what was received.
-pub(crate) fn commit_only(proposal: Propose) -> CommitOptions {
-    CommitOptions { ignore_received: true, ..CommitOptions::new().propose(proposal) }
-}
-
 /// The leaf of a person.
 pub(crate) fn leaf_of(person: &Person) -> LeafIndex {
     person.group.as_ref().expect("in a group").own_leaf()

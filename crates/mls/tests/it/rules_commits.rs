@@ -1,5 +1,5 @@
-//! Forged commits (RFC 9420, sections 12.2 to 12.4.2): every rule that a receiver checks is checked on the
-//! way through a group, and whatever is found leaves no trace.
+//! Forged commits (RFC 9420, sections 12.2 to 12.4.2): every rule that a receiver checks is checked
+//! on the way through a group, and whatever is found leaves no trace.
 
 use mls::{BrokenRule, CommitOptions, PathChoice, Propose, Violation};
 use protection::Violation as Protection;

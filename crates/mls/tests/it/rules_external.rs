@@ -1,5 +1,5 @@
-//! External commits that break rules, and GroupInfos that nobody should join by (RFC 9420, sections 12.4.3
-//! and 12.4.3.2).
+//! External commits that break rules, and GroupInfos that nobody should join by (RFC 9420, sections
+//! 12.4.3 and 12.4.3.2).
 
 use mls::{
     BrokenRule, ExtensionType, ExternalCommitPolicy, ExternalJoinOptions, MlsMessage, Signer,

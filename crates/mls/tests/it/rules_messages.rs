@@ -1,4 +1,5 @@
-//! Who may say what (RFC 9420, section 6.1): forged senders, and proposals that commits do not have.
+//! Who may say what (RFC 9420, section 6.1): forged senders, and proposals that commits do not
+//! have.
 
 use mls::{BrokenRule, CommitOptions, HandshakeFormat, MlsMessage, Propose, Received, Violation};
 use testkit::forge::Insider;

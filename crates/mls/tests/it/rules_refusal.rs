@@ -34,8 +34,8 @@ pub(crate) fn rows(person: &Person) -> Vec<(RowKey, Vec<u8>)> {
     rows.map(|(key, value)| (key.clone(), value.expose().to_vec())).collect()
 }
 
-/// The error of a message that must be refused. It is refused again and again, in memory and after a
-/// restart; in between, nothing that can be seen has changed.
+/// The error of a message that must be refused. It is refused again and again, in memory and after
+/// a restart; in between, nothing that can be seen has changed.
 pub(crate) fn refusal(person: &mut Person, message: &MlsMessage) -> Error {
     let before = Snapshot::of(person);
     let mut errors = Vec::new();

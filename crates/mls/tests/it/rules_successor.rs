@@ -1,5 +1,5 @@
-//! Groups that claim to succeed another (RFC 9420, sections 11.2 and 11.3): a link proves that whoever made
-//! it was a member, not that the rest is true.
+//! Groups that claim to succeed another (RFC 9420, sections 11.2 and 11.3): a link proves that
+//! whoever made it was a member, not that the rest is true.
 
 use mls::{
     BrokenRule, CipherSuite, Client, CommitOptions, Extension, ExtensionType, Extensions,

@@ -1,5 +1,5 @@
-//! Forged Welcomes (RFC 9420, section 12.4.3.1): an honest one, opened with its recipient's keys, changed,
-//! and sealed again.
+//! Forged Welcomes (RFC 9420, section 12.4.3.1): an honest one, opened with its recipient's keys,
+//! changed, and sealed again.
 
 use codec::{Decode as _, Encode, Opaque};
 use crypto::{HpkeKeyPair, Random, Secret, Signer, Suite};
@@ -22,8 +22,8 @@ struct StoredKeyPackage {
 
 codec::fields!(StoredKeyPackage { key_package, init_key_pair, leaf_key_pair });
 
-/// A Welcome in the open. Change it, then [`WelcomeForge::confirm`] and [`WelcomeForge::sign`] as needed,
-/// then [`WelcomeForge::seal`].
+/// A Welcome in the open. Change it, then [`WelcomeForge::confirm`] and [`WelcomeForge::sign`] as
+/// needed, then [`WelcomeForge::seal`].
 pub struct WelcomeForge {
     /// The suite.
     pub suite: Suite,
