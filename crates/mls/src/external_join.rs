@@ -138,12 +138,9 @@ impl Client {
             };
             proposals.push(Proposal::PreSharedKey(psk(base.suite, kind, random)?));
         }
-        // A joiner's own proposals are judged as an external commit's list, not by their sender.
-        let sender = base.tree.size().leaf(0).map(ProposalSender::Member);
-        let sender = sender.ok_or(Misuse::NoSuchMember)?;
         let listed = proposals.into_iter().map(|proposal| ListedProposal {
             proposal: Arc::new(proposal),
-            sender,
+            sender: ProposalSender::Joiner,
             reference: None,
             verified: None,
         });

@@ -116,10 +116,8 @@ pub(crate) fn verify_group_info(
     // "The public key is taken from the LeafNode of the ratchet tree with leaf index signer. If the
     // node is blank or if signature verification fails, return an error."
     let signer = tree.tree().member(group_info.signer).ok_or(Violation::GroupInfoSigner)?;
-    let label = GroupInfo::SIGNATURE_LABEL;
-    let signed = group_info.to_be_signed();
-    suite
-        .verify_with_label(&signer.1.signature_key, label, &signed, &group_info.signature)
+    group_info
+        .verify_signature(suite, &signer.1.signature_key)
         .map_err(|_| Violation::GroupInfoSignature)?;
     Ok(tree)
 }

@@ -157,6 +157,7 @@ impl Encode for Waiting {
             ProposalSender::Member(leaf) => Sender::Member(leaf.as_u32()),
             ProposalSender::External(index) => Sender::External(index),
             ProposalSender::NewMember => Sender::NewMemberProposal,
+            ProposalSender::Joiner => Sender::NewMemberCommit,
         };
         let proposal = self.proposal.to_bytes().into();
         StoredProposal { number: self.number, sender, proposal }.encode(writer);

@@ -75,12 +75,9 @@ impl VerifiedContent {
     ) -> Result<Self, Error> {
         let UnprotectedContent(content) = content;
         check_context(&content.content, context)?;
-        let signed =
-            AuthenticatedContent::to_be_signed(content.wire_format, &content.content, context);
-        let label = AuthenticatedContent::SIGNATURE_LABEL;
         // Section 6.1: "Recipients of an MLSMessage MUST verify the signature with the key
         // depending on the sender_type of the sender".
-        match suite.verify_with_label(public_key, label, &signed, &content.auth.signature) {
+        match content.verify_signature(suite, public_key, context) {
             Ok(_) => Ok(Self(content)),
             Err(CryptoError::InvalidSignature | CryptoError::InvalidPublicKey) => {
                 Err(Violation::InvalidSignature.into())

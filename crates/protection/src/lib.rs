@@ -76,7 +76,6 @@ mod ratchet;
 mod reuse_guard;
 mod secret_tree;
 mod sender_data;
-mod transcript;
 mod usage;
 
 pub use content::{UnprotectedContent, VerifiedContent, sign};
@@ -88,5 +87,5 @@ pub use ratchet::{MessageKey, RatchetId, RatchetKind, RatchetLimits};
 pub use reuse_guard::ReuseGuard;
 pub use secret_tree::{KeyLookup, RatchetUpdate, SecretTree, SecretTreeRow};
 pub use sender_data::SenderDataKey;
-pub use transcript::{ConfirmedTranscriptHash, InterimTranscriptHash};
+pub use tree::{ConfirmedTranscriptHash, InterimTranscriptHash};
 pub use usage::{AeadCost, AeadUsage};

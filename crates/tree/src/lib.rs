@@ -21,6 +21,7 @@ pub mod proposal;
 mod proposal_list;
 mod ratchet_tree;
 pub mod rules;
+mod transcript;
 mod tree_hash;
 mod update_path;
 
@@ -32,4 +33,5 @@ pub use proposal_list::{
     PskPurpose, apply, path_required,
 };
 pub use ratchet_tree::RatchetTree;
+pub use transcript::{ConfirmedTranscriptHash, InterimTranscriptHash};
 pub use update_path::PathTree;

@@ -79,7 +79,7 @@ pub fn verify(
     Ok(verified)
 }
 
-/// Who may propose what (section 12.1.8).
+/// Who may propose what (section 12.1.8, and 12.2 for external commits).
 fn check_sender(proposal: &Proposal, sender: ProposalSender) -> Result<(), Violation> {
     match (sender, proposal) {
         (ProposalSender::Member(_), _)
@@ -92,6 +92,11 @@ fn check_sender(proposal: &Proposal, sender: ProposalSender) -> Result<(), Viola
             | Proposal::ReInit(_)
             | Proposal::GroupContextExtensions(_),
         ) => Ok(()),
+        (
+            ProposalSender::Joiner,
+            Proposal::ExternalInit(_) | Proposal::Remove(_) | Proposal::PreSharedKey(_),
+        ) => Ok(()),
+        (ProposalSender::Joiner, _) => Err(Violation::ExternalCommitProposal),
         (ProposalSender::External(_), _) => Err(Violation::ExternalSenderProposal),
         (ProposalSender::NewMember, _) => Err(Violation::NewMemberProposal),
     }

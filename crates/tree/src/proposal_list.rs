@@ -28,6 +28,8 @@ pub enum ProposalSender {
     External(u32),
     /// A client that proposes to add itself.
     NewMember,
+    /// The committer of an external commit, for what that commit holds.
+    Joiner,
 }
 
 /// Who commits.

@@ -1,7 +1,7 @@
 //! `AuthenticatedContent` and `FramedContentAuthData` (RFC 9420, sections 6 and 6.1).
 
 use codec::{Decode, DecodeError, Encode, Opaque, Reader, Writer};
-use crypto::{CryptoError, Digest, Suite};
+use crypto::{CryptoError, Digest, SignaturePublicKey, Suite, VerifiedSignature};
 
 use crate::{
     Content, ContentType, FramedContent, GroupContext, ProtocolVersion, Sender, WireFormat,
@@ -91,6 +91,19 @@ impl AuthenticatedContent {
             Sender::External(_) | Sender::NewMemberProposal => {}
         }
         writer.into_bytes()
+    }
+
+    /// Verifies the signature with a key that the caller has looked up by the sender's type
+    /// (section 6.1).
+    pub fn verify_signature(
+        &self,
+        suite: &Suite,
+        public_key: &SignaturePublicKey,
+        context: &GroupContext,
+    ) -> Result<VerifiedSignature, CryptoError> {
+        let signed = Self::to_be_signed(self.wire_format, &self.content, context);
+        let signature = &self.auth.signature;
+        suite.verify_with_label(public_key, Self::SIGNATURE_LABEL, &signed, signature)
     }
 
     /// `AuthenticatedContentTBM`: what the membership tag covers (section 6.2).

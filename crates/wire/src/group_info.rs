@@ -1,6 +1,7 @@
 //! `GroupInfo` (RFC 9420, section 12.4.3).
 
 use codec::{Encode, Opaque, Writer};
+use crypto::{CryptoError, SignaturePublicKey, Suite, VerifiedSignature};
 
 use crate::{Extensions, GroupContext};
 
@@ -34,5 +35,15 @@ impl GroupInfo {
         self.confirmation_tag.encode(&mut writer);
         self.signer.encode(&mut writer);
         writer.into_bytes()
+    }
+
+    /// Verifies the signature with the signer's key (section 12.4.3.1).
+    pub fn verify_signature(
+        &self,
+        suite: &Suite,
+        public_key: &SignaturePublicKey,
+    ) -> Result<VerifiedSignature, CryptoError> {
+        let signed = self.to_be_signed();
+        suite.verify_with_label(public_key, Self::SIGNATURE_LABEL, &signed, &self.signature)
     }
 }

@@ -301,9 +301,7 @@ impl Group {
     ) -> Result<Vec<ListedProposal>, Error> {
         let sender = match committer {
             Committer::Member(leaf) => ProposalSender::Member(leaf),
-            // Section 12.4.3.2 decides what a joiner may propose, not section 12.1.8. Its own list
-            // is checked as such; by themselves its proposals are as good as a member's.
-            Committer::NewMember => ProposalSender::Member(self.own_leaf()),
+            Committer::NewMember => ProposalSender::Joiner,
         };
         let listed = commit.proposals.iter().map(|proposal| match proposal {
             ProposalOrRef::Proposal(proposal) => Ok(ListedProposal {

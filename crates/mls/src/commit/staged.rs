@@ -306,6 +306,7 @@ impl Encode for Others {
                     ProposalSender::Member(leaf) => Sender::Member(leaf.as_u32()),
                     ProposalSender::External(index) => Sender::External(index),
                     ProposalSender::NewMember => Sender::NewMemberProposal,
+                    ProposalSender::Joiner => Sender::NewMemberCommit,
                 };
                 sender.encode(writer);
                 proposal_type.encode(writer);

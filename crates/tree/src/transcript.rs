@@ -7,7 +7,7 @@
 //! ```
 //!
 //! The two hashes are types of their own, so that they cannot be taken for each other. Computing
-//! and comparing the tag is the key schedule's, which has the key.
+//! and comparing the tag is the key schedule's, which has the key; the hashes are public.
 
 use codec::{Encode, Opaque, Writer};
 use crypto::{CryptoError, Digest, Suite};
