@@ -138,7 +138,7 @@ impl SecretTree {
         kind: RatchetKind,
         cost: AeadCost,
     ) -> Result<MessageKey, Error> {
-        let usage = self.usage.after(cost, suite.params())?;
+        let usage = self.usage.after(kind, cost, suite.params())?;
         let generation = self.next_generation(RatchetId { leaf, kind });
         if generation == u32::MAX {
             return Err(Limit::GenerationsExhausted.into());

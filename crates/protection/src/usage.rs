@@ -14,13 +14,15 @@
 //! * ChaCha20-Poly1305 has no such bound on confidentiality. Its 2^31 messages keep the generation
 //!   far from its end, and the blocks are limited in the same proportion.
 //!
+//! A sixteenth of both is left to handshake messages.
+//!
 //! Both encryptions of a message count, with their authenticated data. What fails to decrypt does
 //! not count: section 15.2 binds senders. The count is part of the stored state, or a restart would
 //! reset it.
 
 use crypto::SuiteParams;
 
-use crate::Limit;
+use crate::{Limit, RatchetKind};
 
 /// What a member has encrypted in an epoch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -42,6 +44,10 @@ const BLOCKS_PER_MESSAGE_LOG2: u32 = 10;
 
 const BLOCK_BYTES: usize = 16;
 
+/// The share of both limits that application data leaves to handshake messages, as a power of two.
+/// Without it a member that has reached its limit could not send the commit that ends the epoch.
+const HANDSHAKE_SHARE_LOG2: u32 = 4;
+
 impl AeadCost {
     /// The cost of encrypting or authenticating inputs of these lengths in bytes.
     pub fn of(lengths: impl IntoIterator<Item = usize>) -> Self {
@@ -52,9 +58,20 @@ impl AeadCost {
 }
 
 impl AeadUsage {
-    /// The usage after one more message; refused if that is more than the suite allows.
-    pub(crate) fn after(self, cost: AeadCost, params: &SuiteParams) -> Result<Self, Limit> {
-        let limit = |log2| 1_u64.checked_shl(log2).unwrap_or(u64::MAX);
+    /// The usage after one more message of a kind; refused if that is more than the suite allows.
+    pub(crate) fn after(
+        self,
+        kind: RatchetKind,
+        cost: AeadCost,
+        params: &SuiteParams,
+    ) -> Result<Self, Limit> {
+        let limit = |log2| {
+            let whole = 1_u64.checked_shl(log2).unwrap_or(u64::MAX);
+            match kind {
+                RatchetKind::Application => whole - (whole >> HANDSHAKE_SHARE_LOG2),
+                RatchetKind::Handshake => whole,
+            }
+        };
         let messages_log2 = params.aead_messages_log2_max;
         let blocks_max = limit(messages_log2.saturating_add(BLOCKS_PER_MESSAGE_LOG2));
         let messages = self.messages.saturating_add(1);
@@ -79,30 +96,38 @@ mod tests {
 
     #[test]
     fn the_last_allowed_message_is_accepted_and_one_more_refused() {
-        for (id, log2) in [(1, 24), (3, 31)] {
+        let kinds = [(RatchetKind::Handshake, 16), (RatchetKind::Application, 15)];
+        for ((id, log2), (kind, sixteenths)) in
+            [(1, 24), (3, 31)].into_iter().flat_map(|suite| kinds.map(|kind| (suite, kind)))
+        {
             let params = params(id);
-            let before = AeadUsage { messages: (1 << log2) - 1, blocks: 0 };
-            let last = before.after(AeadCost::of([16]), &params).unwrap();
-            assert_eq!(last, AeadUsage { messages: 1 << log2, blocks: 1 });
-            assert_eq!(last.after(AeadCost::of([0]), &params), Err(Limit::AeadUsage));
+            let messages = (1 << log2) / 16 * sixteenths;
+            let before = AeadUsage { messages: messages - 1, blocks: 0 };
+            let last = before.after(kind, AeadCost::of([16]), &params).unwrap();
+            assert_eq!(last, AeadUsage { messages, blocks: 1 });
+            assert_eq!(last.after(kind, AeadCost::of([0]), &params), Err(Limit::AeadUsage));
         }
     }
 
     #[test]
     fn blocks_are_limited_as_well() {
         let params = params(1);
-        let usage = AeadUsage { messages: 1, blocks: (1 << 34) - 2 };
-        assert!(usage.after(AeadCost::of([32]), &params).is_ok());
-        assert!(usage.after(AeadCost::of([16, 1]), &params).is_ok());
-        assert_eq!(usage.after(AeadCost::of([33]), &params), Err(Limit::AeadUsage));
-        let huge = AeadCost::of([usize::MAX; 40]);
-        assert_eq!(usage.after(huge, &params), Err(Limit::AeadUsage));
+        for (kind, sixteenths) in [(RatchetKind::Handshake, 16), (RatchetKind::Application, 15)] {
+            let usage = AeadUsage { messages: 1, blocks: (1 << 30) * sixteenths - 2 };
+            let after = |lengths: &[usize]| {
+                usage.after(kind, AeadCost::of(lengths.iter().copied()), &params)
+            };
+            assert!(after(&[32]).is_ok());
+            assert!(after(&[16, 1]).is_ok());
+            assert_eq!(after(&[33]), Err(Limit::AeadUsage));
+            assert_eq!(after(&[usize::MAX; 40]), Err(Limit::AeadUsage));
+        }
     }
 
     #[test]
     fn a_suite_without_practical_limit_does_not_overflow() {
         let params = SuiteParams { aead_messages_log2_max: 64, ..params(1) };
         let usage = AeadUsage { messages: u64::MAX - 1, blocks: u64::MAX };
-        assert!(usage.after(AeadCost::of([1]), &params).is_ok());
+        assert!(usage.after(RatchetKind::Handshake, AeadCost::of([1]), &params).is_ok());
     }
 }

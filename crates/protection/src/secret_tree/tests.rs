@@ -322,26 +322,36 @@ fn skipped_keys_survive_a_restart_in_rows_of_sixteen() {
 fn the_sender_stops_at_the_last_generation_and_at_the_aead_limit() {
     let size = size(1);
     let id = RatchetId { leaf: leaf(size, 0), kind: APPLICATION };
+    let handshake = RatchetId { kind: HANDSHAKE, ..id };
     let row = |generation: u32| {
         let mut writer = codec::Writer::new();
         codec::Encode::encode(&generation, &mut writer);
         writer.opaque(&[1; 32]);
         writer.into_bytes()
     };
-    let handshake = RatchetId { kind: HANDSHAKE, ..id };
-    let usage = codec::Encode::to_bytes(&AeadUsage { messages: (1 << 24) - 2, blocks: 0 });
-    let rows = [
-        (SecretTreeRow::Ratchet(id), row(u32::MAX - 1)),
-        (SecretTreeRow::Ratchet(handshake), row(0)),
-        (SecretTreeRow::Usage, usage),
-    ];
-    let mut tree = SecretTree::from_rows(size, RatchetLimits::default(), rows).unwrap();
-    let mut next =
-        |kind| tree.next_key(&suite(), id.leaf, kind, COST()).map(|key| key.generation());
-    assert_eq!(next(APPLICATION), Ok(u32::MAX - 1));
-    assert_eq!(next(APPLICATION), Err(Limit::GenerationsExhausted.into()));
-    assert_eq!(next(HANDSHAKE), Ok(0));
-    assert_eq!(next(HANDSHAKE), Err(Limit::AeadUsage.into()));
+    let load = |generation, messages| {
+        let usage = codec::Encode::to_bytes(&AeadUsage { messages, blocks: 0 });
+        let rows = [
+            (SecretTreeRow::Ratchet(id), row(generation)),
+            (SecretTreeRow::Ratchet(handshake), row(0)),
+            (SecretTreeRow::Usage, usage),
+        ];
+        SecretTree::from_rows(size, RatchetLimits::default(), rows).unwrap()
+    };
+    let next = |tree: &mut SecretTree, kind| {
+        tree.next_key(&suite(), id.leaf, kind, COST()).map(|key| key.generation())
+    };
+    let mut tree = load(u32::MAX - 1, 0);
+    assert_eq!(next(&mut tree, APPLICATION), Ok(u32::MAX - 1));
+    assert_eq!(next(&mut tree, APPLICATION), Err(Limit::GenerationsExhausted.into()));
+    // Application data stops a sixteenth before the limit, handshakes at it.
+    let mut tree = load(0, (15 << 20) - 1);
+    assert_eq!(next(&mut tree, APPLICATION), Ok(0));
+    assert_eq!(next(&mut tree, APPLICATION), Err(Limit::AeadUsage.into()));
+    assert_eq!(next(&mut tree, HANDSHAKE), Ok(0));
+    let mut tree = load(0, (1 << 24) - 1);
+    assert_eq!(next(&mut tree, HANDSHAKE), Ok(0));
+    assert_eq!(next(&mut tree, HANDSHAKE), Err(Limit::AeadUsage.into()));
     assert_eq!(tree.next_generation(handshake), 1, "a refused message uses no generation");
 }
 
