@@ -2,7 +2,8 @@
 //! 9420, sections 14 and 15.3).
 
 use mls::{
-    ApplicationMessage, CommitOptions, Credential, LeafChanges, Limit, NewCommit, Propose, Received,
+    ApplicationMessage, BrokenRule, CommitOptions, Credential, Error, LeafChanges, Limit,
+    NewCommit, Propose, Received,
 };
 use testkit::{Person, Traits, group_of};
 
@@ -229,9 +230,7 @@ fn messages_come_in_any_order_and_each_counts_once() {
         assert_eq!(people[1].hear(&texts[number]), number.to_string());
         let again = error(people[1].group().process(&texts[number], testkit::NOW));
         let expected = protection::Violation::ReusedGeneration;
-        assert!(
-            matches!(again, mls::Error::Violation(mls::BrokenRule::Protection(it)) if it == expected)
-        );
+        assert!(matches!(again, Error::Violation(BrokenRule::Protection(it)) if it == expected));
     }
 }
 
@@ -246,7 +245,7 @@ fn no_more_messages_may_be_lost_than_the_limit_says() {
     let mut people = group_of(&NAMES, traits);
     let texts: Vec<_> = (0..7).map(|number| people[0].say(&number.to_string())).collect();
     let refused = error(people[1].group().process(&texts[6], testkit::NOW));
-    assert!(matches!(refused, mls::Error::Limit(Limit::ForwardDistance)), "{refused}");
+    assert!(matches!(refused, Error::Limit(Limit::ForwardDistance)), "{refused}");
     assert_eq!(people[1].hear(&texts[5]), "5");
     assert_eq!(people[1].hear(&texts[6]), "6");
 }
