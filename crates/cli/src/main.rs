@@ -1,8 +1,8 @@
 //! The program `conclave`: one file per command, in `commands`.
 //!
-//! Data goes to standard output, diagnostics to standard error. With `--json` every line of output is one
-//! JSON object with a `type`; fields are added over time and keep their meaning. Exit codes are listed in
-//! `failure`.
+//! Data goes to standard output, diagnostics to standard error. With `--json` every line of output
+//! is one JSON object with a `type`; fields are added over time and keep their meaning. Exit codes
+//! are listed in `failure`.
 
 mod commands;
 mod failure;

@@ -15,8 +15,8 @@ impl Output {
         Self { json }
     }
 
-    /// Prints one thing: `text` for people, `value` for programs. At once, so that a reader of a pipe
-    /// does not wait.
+    /// Prints one thing: `text` for people, `value` for programs. At once, so that a reader of a
+    /// pipe does not wait.
     pub(crate) fn print(&mut self, text: &str, value: &Value) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();
         if self.json {
@@ -78,7 +78,10 @@ pub(crate) fn event(event: &Event, name: Option<&str>) -> Value {
 
 /// A group for programs.
 pub(crate) fn group(group: &GroupSummary) -> Value {
-    let member = |member: &client::Identity| json!({"name": member.name.as_str(), "device": member.device.to_string()});
+    let member = |member: &client::Identity| {
+        let (name, device) = (member.name.as_str(), member.device.to_string());
+        json!({"name": name, "device": device})
+    };
     json!({
         "type": "group",
         "group": group.id.to_string(),

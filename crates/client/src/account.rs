@@ -1,7 +1,8 @@
 //! An account as an application uses it: the engine, a transport, and the clock.
 //!
-//! Every method that talks to the service blocks until its wish is done or refused. If the service cannot
-//! be reached it returns [`Error::Offline`], and the wish, if it was stored, goes out with the next exchange.
+//! Every method that talks to the service blocks until its wish is done or refused. If the service
+//! cannot be reached it returns [`Error::Offline`], and the wish, if it was stored, goes out with
+//! the next exchange.
 
 use crate::engine::{BoxedRandom, Done, Engine, GroupSummary, Next, keys};
 use crate::store::{AccountRecord, Store};
@@ -60,9 +61,9 @@ impl Account {
     /// Makes an account in a folder and registers it at the service.
     ///
     /// # Errors
-    /// The name is no name or taken, the folder holds an account, or the service cannot be reached; then
-    /// nothing is left behind. If the service went away half-way the account stays: whether it has the
-    /// name is settled when it is opened and used.
+    /// The name is no name or taken, the folder holds an account, or the service cannot be
+    /// reached; then nothing is left behind. If the service went away half-way the account stays:
+    /// whether it has the name is settled when it is opened and used.
     pub fn create(home: &Path, name: &str, server: &str) -> Result<Self, Error> {
         let transport = Arc::new(HttpTransport::new(server)?);
         Self::create_with(home, name, server, transport)
@@ -159,7 +160,8 @@ impl Account {
     /// Creates a group with this account as its only member.
     ///
     /// # Errors
-    /// The name is none for a group; or the service cannot be reached, and learns of the group later.
+    /// The name is none for a group; or the service cannot be reached, and learns of the
+    /// group later.
     pub fn create_group(&mut self, name: &str) -> Result<GroupId, Error> {
         let group = self.engine.create_group(name, now())?;
         self.drive()?;
@@ -169,8 +171,8 @@ impl Account {
     /// Adds accounts to a group, all in one commit. Who is in it already is left alone.
     ///
     /// # Errors
-    /// A name is unknown, somebody has no key package left or is not who they were, or the group cannot
-    /// be used.
+    /// A name is unknown, somebody has no key package left or is not who they were, or the
+    /// group cannot be used.
     pub fn add(&mut self, group: &GroupId, names: &[&str]) -> Result<Done, Error> {
         let intent = self.engine.add(group, &parse_names(names)?)?;
         self.await_outcome(intent)
@@ -203,13 +205,13 @@ impl Account {
         self.await_outcome(intent)
     }
 
-    /// Fetches what is new and returns the events that were not returned before, oldest first. They count
-    /// as taken when this is called again, or with [`Account::set_read`]; if the process dies before, they
-    /// come again.
+    /// Fetches what is new and returns the events that were not returned before, oldest first. They
+    /// count as taken when this is called again, or with [`Account::set_read`]; if the process dies
+    /// before, they come again.
     ///
     /// # Errors
-    /// The service cannot be reached or misbehaves. Events that are there already come with the next
-    /// call.
+    /// The service cannot be reached or misbehaves. Events that are there already come
+    /// with the next call.
     pub fn receive(&mut self) -> Result<Vec<Event>, Error> {
         self.set_read()?;
         self.engine.sync()?;
@@ -274,8 +276,8 @@ impl Account {
         self.engine.history(group)
     }
 
-    /// Asks the service for what is behind the last entry that was read, with the last key that was had.
-    /// For a removed account this shows that the service keeps the door shut.
+    /// Asks the service for what is behind the last entry that was read, with the last key that was
+    /// had. For a removed account this shows that the service keeps the door shut.
     ///
     /// # Errors
     /// The service cannot be reached.

@@ -17,7 +17,8 @@ pub enum Error {
     Mls(mls::Error),
     /// The caller asked for what cannot be.
     Misuse(Misuse),
-    /// The service could not be reached. What was asked for is stored and goes out with the next request.
+    /// The service could not be reached. What was asked for is stored and goes out with the next
+    /// request.
     Offline(TransportError),
     /// The service refused.
     Refused(Problem),
@@ -102,7 +103,8 @@ impl fmt::Display for Misuse {
             }
             Self::InvalidName(name) => write!(
                 formatter,
-                "`{name}` is not a name: 1 to 64 of a-z, 0-9, `.`, `_`, `-`, a letter or digit first"
+                "`{name}` is not a name: 1 to 64 of a-z, 0-9, `.`, `_`, `-`, \
+                 a letter or digit first"
             ),
             Self::InvalidServer(server) => {
                 write!(formatter, "`{server}` is not an address such as http://127.0.0.1:7420")

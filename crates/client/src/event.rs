@@ -1,7 +1,7 @@
 //! What happens in groups, as the application is told and as the history keeps it.
 //!
-//! An event's order is its `number`: the order in which this client made it durable. Its place in the
-//! group's one order is `position`; every member sees the same happen at the same position.
+//! An event's order is its `number`: the order in which this client made it durable. Its place in
+//! the group's one order is `position`; every member sees the same happen at the same position.
 
 use crate::GroupId;
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};

@@ -11,8 +11,8 @@ const GROUP_NAME_BYTES_MAX: usize = 100;
 /// The version of [`LogExtension`].
 const LOG_EXTENSION_VERSION: u8 = 1;
 
-/// The extension of the GroupContext that says where the group's log is (a type from the private-use
-/// range of RFC 9420, section 17.3).
+/// The extension of the GroupContext that says where the group's log is (a type from the
+/// private-use range of RFC 9420, section 17.3).
 pub(crate) const LOG_EXTENSION: ExtensionType = ExtensionType(0xf0c0);
 
 /// A group, by its MLS group id.
@@ -50,8 +50,8 @@ pub(crate) fn is_group_name(name: &str) -> bool {
     (1..=GROUP_NAME_BYTES_MAX).contains(&name.len()) && !name.chars().any(char::is_control)
 }
 
-/// What the members agree on. It is in the GroupContext, so every joiner gets it with the Welcome, sealed
-/// by MLS, and whoever were given another log would be in another group.
+/// What the members agree on. It is in the GroupContext, so every joiner gets it with the Welcome,
+/// sealed by MLS, and whoever were given another log would be in another group.
 pub(crate) struct LogExtension {
     version: u8,
     pub(crate) log: LogId,

@@ -1,12 +1,14 @@
-//! Whose a leaf is: the claim in its credential, and the policy that judges it (RFC 9420, section 5.3.1).
+//! Whose a leaf is: the claim in its credential, and the policy that judges it (RFC 9420, section
+//! 5.3.1).
 //!
 //! * A credential of type `basic` holds a claim: account name, device, and the device's Ed25519
-//!   signature over name and leaf signature key. So a signature key speaks for one device under one name.
+//!   signature over name and leaf signature key. So a signature key speaks for one device under one
+//!   name.
 //! * A device is known by its public key, which is also its address at the delivery service. Which
-//!   device a name stands for is *pinned* when it is first seen: from the name directory when we invite,
-//!   from the group's tree when we join or somebody else invites. From then on another device under
-//!   the same name is refused. That is trust on first use; comparing safety numbers, or a real
-//!   authentication service, is what makes the first use safe.
+//!   device a name stands for is *pinned* when it is first seen: from the name directory when we
+//!   invite, from the group's tree when we join or somebody else invites. From then on another
+//!   device under the same name is refused. That is trust on first use; comparing safety numbers,
+//!   or a real authentication service, is what makes the first use safe.
 //! * A leaf's successor keeps name and device. There is one device per name for now.
 
 use codec::{Decode, Encode, Opaque, Writer};
@@ -86,7 +88,8 @@ fn read_claim(leaf: &LeafNode) -> Option<(Identity, Opaque)> {
     (claim.version == CLAIM_VERSION).then_some((identity, claim.proof))
 }
 
-/// The devices that names stand for, as far as seen. Kept in step with the store's `pins` by the engine.
+/// The devices that names stand for, as far as seen. Kept in step with the store's `pins` by the
+/// engine.
 #[derive(Default)]
 pub(crate) struct Pins(RwLock<BTreeMap<Name, DeviceId>>);
 
@@ -141,7 +144,8 @@ fn refusal(text: &str) -> Refusal {
 impl IdentityPolicy for PinnedNames {
     fn validate_leaf(&self, candidate: &Candidate<'_>) -> Result<(), Refusal> {
         let identity = self.verify(candidate.leaf)?;
-        // RFC 9420, section 5.3.1: the application decides whether the successor is the same client.
+        // RFC 9420, section 5.3.1: the application decides whether the successor is the same
+        // client.
         match candidate.predecessor.map(identity_of) {
             Some(before) if before.as_ref() != Some(&identity) => {
                 Err(refusal("a member cannot become somebody else"))

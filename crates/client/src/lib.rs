@@ -4,13 +4,13 @@
 //! * To talk: [`Account::create_group`], [`Account::add`], [`Account::remove`], [`Account::send`],
 //!   [`Account::update_keys`]; to hear, [`Account::receive`] and [`Account::follow`].
 //! * To look: [`Account::groups`], [`Account::group`], [`Account::history`].
-//! * To bring another network, implement [`transport::Transport`]. To drive everything by hand, as a
-//!   simulator does, take the [`engine::Engine`].
+//! * To bring another network, implement [`transport::Transport`]. To drive everything by hand, as
+//!   a simulator does, take the [`engine::Engine`].
 //!
-//! Everything an account does is stored before it is sent, and everything it learns is stored before it
-//! is told. A process may be killed at any moment and another one carries on from the same folder; one
-//! process at a time uses it. Encryption of the folder is not there yet: whoever reads the disk reads the
-//! messages and the keys.
+//! Everything an account does is stored before it is sent, and everything it learns is stored
+//! before it is told. A process may be killed at any moment and another one carries on from the
+//! same folder; one process at a time uses it. Encryption of the folder is not there yet: whoever
+//! reads the disk reads the messages and the keys.
 //!
 //! ```no_run
 //! use client::{Account, EventKind};

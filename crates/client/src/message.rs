@@ -1,4 +1,5 @@
-//! What an application message holds, and what accompanies it in the clear part that MLS authenticates.
+//! What an application message holds, and what accompanies it in the clear part that MLS
+//! authenticates.
 
 use codec::{Decode, Encode, Opaque};
 use delivery_api::{ChainHash, Position};
@@ -38,8 +39,8 @@ pub(crate) fn decode_payload(bytes: &[u8]) -> Option<(MessageId, String)> {
 /// How far the sender had read the log: in the authenticated data of every message and commit.
 ///
 /// Whoever finds another chain at that position knows that the service shows its readers different
-/// logs. The service itself can read it: `PrivateMessage` authenticates this part without encrypting it,
-/// and it says nothing that the service did not say first.
+/// logs. The service itself can read it: `PrivateMessage` authenticates this part without
+/// encrypting it, and it says nothing that the service did not say first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct LastSeen {
     version: u8,

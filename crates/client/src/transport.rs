@@ -1,9 +1,10 @@
-//! Carries requests to the delivery service and answers back; the only place that touches the network.
+//! Carries requests to the delivery service and answers back; the only place that touches the
+//! network.
 //!
-//! * [`Transport`] is what a client needs: one request, one answer, blocking. Tests and simulations bring
-//!   their own.
-//! * [`HttpTransport`] is the real one. It speaks plain HTTP/1.1; requests are signed, and bodies sealed by
-//!   MLS, but an observer of the network sees who asks for what. TLS is to come.
+//! * [`Transport`] is what a client needs: one request, one answer, blocking. Tests and simulations
+//!   bring their own.
+//! * [`HttpTransport`] is the real one. It speaks plain HTTP/1.1; requests are signed, and bodies
+//!   sealed by MLS, but an observer of the network sees who asks for what. TLS is to come.
 //!
 //! A transport never retries: whether a request may be sent again is the engine's to say.
 

@@ -1,9 +1,10 @@
-//! `conclave demo`: a whole conversation on this machine, told as it happens and checked as it goes.
+//! `conclave demo`: a whole conversation on this machine, told as it happens and checked as it
+//! goes.
 //!
-//! The service listens on a free loopback port with its store in a temporary folder. Alice, Bob and Carol
-//! are three clients, each with a durable store of its own, that talk to it over HTTP and know nothing of
-//! each other but what comes from it. The story is in [`story`]; [`scene`] tells, compares what
-//! each sees with what the story says, and ends everything at the first difference.
+//! The service listens on a free loopback port with its store in a temporary folder. Alice, Bob and
+//! Carol are three clients, each with a durable store of its own, that talk to it over HTTP and
+//! know nothing of each other but what comes from it. The story is in [`story`]; [`scene`] tells,
+//! compares what each sees with what the story says, and ends everything at the first difference.
 
 mod scene;
 mod story;

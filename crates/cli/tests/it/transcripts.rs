@@ -1,8 +1,8 @@
 //! Transcripts: files in `tests/transcripts` that show commands and what they print.
 //!
-//! `$ NAME ARGUMENTS` runs the program for the account NAME; what follows is its standard output, a line
-//! that starts with `! ` is standard error, and `? N` is an exit code other than 0. `SERVER` stands for the
-//! service's address and `[64 digits]` for an id. Quotes join words.
+//! `$ NAME ARGUMENTS` runs the program for the account NAME; what follows is its standard output, a
+//! line that starts with `! ` is standard error, and `? N` is an exit code other than 0. `SERVER`
+//! stands for the service's address and `[64 digits]` for an id. Quotes join words.
 
 use crate::program::Service;
 use std::path::Path;

@@ -1,7 +1,7 @@
 //! Waiting for news: one long poll per log and inbox, each on a thread of its own.
 //!
-//! A poll that is still waiting when another one has brought news goes on waiting, so that no log has more
-//! than one at a time; its thread ends by itself when the service answers.
+//! A poll that is still waiting when another one has brought news goes on waiting, so that no log
+//! has more than one at a time; its thread ends by itself when the service answers.
 
 use crate::transport::{HttpRequest, Transport};
 use std::collections::BTreeSet;
@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-/// How long to wait after a poll failed, so that a service that refuses at once is not asked at once.
+/// How long to wait after a poll failed, so that a service that refuses at once is not asked at
+/// once.
 const FAILURE_DELAY: Duration = Duration::from_secs(1);
 
 /// How much longer than the service to wait.

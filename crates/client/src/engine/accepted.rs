@@ -1,5 +1,5 @@
-//! Proof that the service took a submission. A pending commit is merged against such a proof and not
-//! otherwise: merging on hope forks the client off the group.
+//! Proof that the service took a submission. A pending commit is merged against such a proof and
+//! not otherwise: merging on hope forks the client off the group.
 
 use super::keys::Keys;
 use crate::ServiceFault;
@@ -15,8 +15,8 @@ pub(super) struct Accepted {
 }
 
 impl Accepted {
-    /// By the service's signed word. The receipt must be for this log, and say of a commit that it is the
-    /// head.
+    /// By the service's signed word. The receipt must be for this log, and say of a commit that it
+    /// is the head.
     pub(super) fn by_receipt(
         keys: &Keys,
         record: &GroupRecord,
@@ -35,7 +35,8 @@ impl Accepted {
         Ok(Self { position: receipt.position, chain_hash: receipt.chain_hash })
     }
 
-    /// By the own bytes, seen in the log. `chain_hash` is the chain up to the entry, computed from it.
+    /// By the own bytes, seen in the log. `chain_hash` is the chain up to the entry, computed from
+    /// it.
     pub(super) fn by_entry(
         submission: &Submission,
         entry: &Entry,

@@ -32,7 +32,8 @@ pub struct GroupSummary {
     pub epoch: Option<u64>,
     /// Who is in it, in the order of the group's tree; empty if the client is no member.
     pub members: Vec<Identity>,
-    /// Equal for two members exactly if they are in the same epoch of the same group (RFC 9420, section
+    /// Equal for two members exactly if they are in the same epoch of the same group (RFC 9420,
+    /// section
     /// 8.7); empty if the client is no member.
     pub epoch_authenticator: Vec<u8>,
 }
@@ -44,8 +45,8 @@ pub enum GroupState {
     Active,
     /// Following it is not safe any more.
     Halted,
-    /// The service does not know it yet, or where this client joined is not known yet: the next exchange
-    /// with the service settles it.
+    /// The service does not know it yet, or where this client joined is not known yet: the next
+    /// exchange with the service settles it.
     Pending,
     /// This client was removed.
     Removed,
@@ -247,8 +248,8 @@ impl Engine {
         Ok(self.store.transaction()?.history(group)?)
     }
 
-    /// Requests that are answered as soon as there may be news, or after `wait_seconds`: the inbox, and
-    /// the log of each group in use. They are hints only; [`Engine::sync`] fetches the news.
+    /// Requests that are answered as soon as there may be news, or after `wait_seconds`: the inbox,
+    /// and the log of each group in use. They are hints only; [`Engine::sync`] fetches the news.
     ///
     /// # Errors
     /// The store or cryptography failed.
@@ -265,8 +266,8 @@ impl Engine {
         Ok(watches)
     }
 
-    /// A request for what is behind the last entry that was read of a group's log, signed with the last
-    /// access key that was had. After a removal it shows that the service keeps the door shut.
+    /// A request for what is behind the last entry that was read of a group's log, signed with the
+    /// last access key that was had. After a removal it shows that the service keeps the door shut.
     ///
     /// # Errors
     /// There is no such group, or the store failed.
@@ -279,8 +280,8 @@ impl Engine {
         Ok(super::asked::http(&request))
     }
 
-    /// The group from memory or from the store. Whoever takes it puts it back, unless what it did to it
-    /// did not become durable.
+    /// The group from memory or from the store. Whoever takes it puts it back, unless what it did
+    /// to it did not become durable.
     pub(super) fn take_open(&mut self, id: &GroupId) -> Result<OpenGroup, Error> {
         if let Some(open) = self.open.remove(id) {
             return Ok(open);

@@ -1,4 +1,5 @@
-//! The inbox: Welcomes, each either joined with or put away, and acknowledged only after that is durable.
+//! The inbox: Welcomes, each either joined with or put away, and acknowledged only after that is
+//! durable.
 
 use super::asked::Asked;
 use super::keys::access_seed;

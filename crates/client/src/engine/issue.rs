@@ -1,5 +1,6 @@
-//! From an intent to something to send: look up and claim what is missing, look at the group as it is
-//! now, and make the commit or message. What was made is stored with its keys before anything is sent.
+//! From an intent to something to send: look up and claim what is missing, look at the group as it
+//! is now, and make the commit or message. What was made is stored with its keys before anything is
+//! sent.
 
 use super::asked::Asked;
 use super::keys::{SUITE, access_public_key, next_access_seed};
@@ -256,8 +257,8 @@ impl Engine {
     }
 }
 
-/// What the commit of an intent contains, and whose each key package is; `None` if there is nothing to
-/// do.
+/// What the commit of an intent contains, and whose each key package is; `None` if there is nothing
+/// to do.
 fn contents(
     mut options: CommitOptions,
     intent: &Intent,

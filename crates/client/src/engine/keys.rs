@@ -1,9 +1,10 @@
 //! The keys that sign requests, and the chain of a log.
 //!
-//! * The *device key* (Ed25519) is the account's address at the service and signs requests about it.
-//! * The *access key* (Ed25519) of an epoch is what its members sign requests about the group's log with:
-//!   `seed = MLS-Exporter("conclave delivery access", log id, 32)`. The service learns that *a* member
-//!   acts, never which. The commit that begins the epoch publishes the public half.
+//! * The *device key* (Ed25519) is the account's address at the service and signs requests about
+//!   it.
+//! * The *access key* (Ed25519) of an epoch is what its members sign requests about the group's log
+//!   with: `seed = MLS-Exporter("conclave delivery access", log id, 32)`. The service learns that
+//!   *a* member acts, never which. The commit that begins the epoch publishes the public half.
 
 use crate::identity::Identity;
 use crate::store::AccountRecord;

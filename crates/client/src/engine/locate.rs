@@ -1,9 +1,10 @@
 //! Where a joiner's reading starts.
 //!
-//! A Welcome is made before its commit has a position, so it cannot say. What is known is the epoch's
-//! access key, and that the service reads a log to it from the commit that opened its segment on, and
-//! not from before. So the position is the smallest that may be read behind, found by asking: the end,
-//! the head up to there (which it is unless the group has moved on), then by bisection.
+//! A Welcome is made before its commit has a position, so it cannot say. What is known is the
+//! epoch's access key, and that the service reads a log to it from the commit that opened its
+//! segment on, and not from before. So the position is the smallest that may be read behind, found
+//! by asking: the end, the head up to there (which it is unless the group has moved on), then by
+//! bisection.
 
 use delivery_api::log::LogPage;
 use delivery_api::request::Failure;

@@ -2,14 +2,17 @@
 //!
 //! A page is taken in one transaction. For each entry, in order:
 //!
-//! 1. The chain: the entry continues what was read, or the service has forked the log and following ends.
-//! 2. Is it ours, waiting in the outbox? Then it is accepted: a commit is merged, a message is done.
-//! 3. Otherwise MLS processes it. An invalid entry is skipped, by every member alike. One that only *our*
-//!    identity policy refuses cannot be skipped: the others go on without us, so following ends here.
+//! 1. The chain: the entry continues what was read, or the service has forked the log and following
+//!    ends.
+//! 2. Is it ours, waiting in the outbox? Then it is accepted: a commit is merged, a message is
+//!    done.
+//! 3. Otherwise MLS processes it. An invalid entry is skipped, by every member alike. One that only
+//!    *our* identity policy refuses cannot be skipped: the others go on without us, so following
+//!    ends here.
 //! 4. The place in the log moves behind it.
 //!
-//! A commit of others takes whatever waits in the outbox with it: it was made for an epoch, or a head,
-//! that is over. The intent behind it stays, and is issued anew on top.
+//! A commit of others takes whatever waits in the outbox with it: it was made for an epoch, or a
+//! head, that is over. The intent behind it stays, and is issued anew on top.
 
 use super::accepted::Accepted;
 use super::asked::Asked;

@@ -2,20 +2,21 @@
 //!
 //! Calling order:
 //!
-//! 1. Say what is wanted: [`Engine::create_group`], [`Engine::add`], [`Engine::remove`], [`Engine::send`],
-//!    [`Engine::update_keys`], or [`Engine::sync`] to fetch what is new. Wishes are stored as *intents*.
-//! 2. Until [`Next::Idle`]: send what [`Engine::next`] gives, hand what comes back to [`Engine::answer`].
-//!    If nothing comes back, or an error comes out, [`Engine::abandon`]; whatever is durable is taken up
-//!    again by the next round, in this process or another.
+//! 1. Say what is wanted: [`Engine::create_group`], [`Engine::add`], [`Engine::remove`],
+//!    [`Engine::send`], [`Engine::update_keys`], or [`Engine::sync`] to fetch what is new. Wishes
+//!    are stored as *intents*.
+//! 2. Until [`Next::Idle`]: send what [`Engine::next`] gives, hand what comes back to
+//!    [`Engine::answer`]. If nothing comes back, or an error comes out, [`Engine::abandon`];
+//!    whatever is durable is taken up again by the next round, in this process or another.
 //! 3. Look: [`Engine::take_outcome`] of an intent, [`Engine::unread`] events.
 //!
 //! # The one rule
 //!
-//! What was made for an intent (a commit, a message) is stored before it is sent, together with the keys
-//! that it used. It is merged only against proof that the service took it (`accepted`): a signed
-//! receipt, or the own bytes in the log. Everything that an answer changes, from MLS rows to the place in
-//! the log to the event that the user will see, becomes durable in one transaction; if that fails, the
-//! group in memory is dropped.
+//! What was made for an intent (a commit, a message) is stored before it is sent, together with the
+//! keys that it used. It is merged only against proof that the service took it (`accepted`): a
+//! signed receipt, or the own bytes in the log. Everything that an answer changes, from MLS rows to
+//! the place in the log to the event that the user will see, becomes durable in one transaction; if
+//! that fails, the group in memory is dropped.
 //!
 //! | file | what |
 //! |---|---|
@@ -68,8 +69,8 @@ pub enum Next {
     Wait(Duration),
 }
 
-/// A step of the plan. The plan is not durable: what must not be forgotten is in the store, from where
-/// [`Engine::durable_task`] takes it when the plan is empty.
+/// A step of the plan. The plan is not durable: what must not be forgotten is in the store, from
+/// where [`Engine::durable_task`] takes it when the plan is empty.
 enum Task {
     Acknowledge,
     Claim(u64),
@@ -164,8 +165,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Plans to read the logs of all groups in use. Before the inbox: a Welcome back into a group is
-    /// only understood once the removal before it was.
+    /// Plans to read the logs of all groups in use. Before the inbox: a Welcome back into a group
+    /// is only understood once the removal before it was.
     fn plan_logs(&mut self) -> Result<(), Error> {
         let transaction = self.store.transaction()?;
         for record in transaction.group_records()? {
@@ -179,7 +180,8 @@ impl Engine {
     /// What to do next, at a time in seconds since 1970.
     ///
     /// # Errors
-    /// The store or cryptography failed. What is about one intent alone becomes its outcome instead.
+    /// The store or cryptography failed. What is about one intent alone becomes its
+    /// outcome instead.
     pub fn next(&mut self, now: u64) -> Result<Next, Error> {
         loop {
             if self.keys.service.is_none() {
@@ -204,8 +206,8 @@ impl Engine {
     /// Takes the answer to what [`Engine::next`] gave last.
     ///
     /// # Errors
-    /// The service refused what was no intent, breaks its protocol, or the store failed. The engine is
-    /// consistent; call [`Engine::abandon`].
+    /// The service refused what was no intent, breaks its protocol, or the store failed.
+    /// The engine is consistent; call [`Engine::abandon`].
     pub fn answer(&mut self, response: &HttpResponse, now: u64) -> Result<(), Error> {
         let (status, body) = (response.status, response.body.as_slice());
         match self.asked.take() {
@@ -387,8 +389,8 @@ fn client(crypto: &Crypto, keys: &Keys, policy: &Arc<PinnedNames>) -> Result<Cli
     let settings = Settings {
         extensions: vec![LOG_EXTENSION],
         credentials: vec![wire::CredentialType::BASIC],
-        // The service refuses what was protected under an older head, so nothing of a past epoch follows
-        // a newer commit, and its keys can go at once.
+        // The service refuses what was protected under an older head, so nothing of a past epoch
+        // follows a newer commit, and its keys can go at once.
         past_epochs_max: 0,
         // Rejoining by external commit is to come; until then nobody comes in that way.
         external_commits: mls::ExternalCommitPolicy::Refuse,
@@ -404,8 +406,8 @@ fn client(crypto: &Crypto, keys: &Keys, policy: &Arc<PinnedNames>) -> Result<Cli
     }))
 }
 
-/// Whether a refusal is the last word. Some may succeed later, but only if somebody else does something,
-/// which may be never: not worth standing in the way of everything else.
+/// Whether a refusal is the last word. Some may succeed later, but only if somebody else does
+/// something, which may be never: not worth standing in the way of everything else.
 fn is_final(problem: &Problem) -> bool {
     let waits_for_others =
         matches!(problem, Problem::InboxFull | Problem::NoKeyPackage | Problem::StockFull);

@@ -3,7 +3,7 @@
 //! | answer | meaning |
 //! |---|---|
 //! | receipt for the next position | done: merge |
-//! | receipt for a later position | done, but others were in between: read the log up to it, merge there |
+//! | receipt for a later position | done, behind others: read the log up to it, merge there |
 //! | `head-moved` to the same head | the log is closed by a bogus key: the intent fails |
 //! | `head-moved` | lost the race, or was taken and forgotten: read the log, which tells |
 //! | other refusals | the intent fails |
@@ -83,8 +83,8 @@ impl Engine {
     fn lost(&mut self, outbox: &OutboxRecord, moved: HeadMoved, now: u64) -> Result<(), Error> {
         let Some(mut intent) = self.intent(outbox.intent)? else { return Ok(()) };
         if moved.head == outbox.submission.head() {
-            // The head is right, so it is the key that the service does not take: an invalid commit came
-            // with a key that nobody has. Repairing such a log is to come.
+            // The head is right, so it is the key that the service does not take: an invalid commit
+            // came with a key that nobody has. Repairing such a log is to come.
             let why = "an invalid commit has closed its log to everybody".to_owned();
             self.give_up_submission(&outbox.group)?;
             return self.finish(&intent, Err(Misuse::GroupUnusable(why).into()));
@@ -129,8 +129,8 @@ impl Engine {
         Ok(())
     }
 
-    /// How long to wait after a lost race: longer with each, at random, and a little longer for later
-    /// leaves, so that of many who want to commit each has its turn.
+    /// How long to wait after a lost race: longer with each, at random, and a little longer for
+    /// later leaves, so that of many who want to commit each has its turn.
     fn delay(&mut self, group: &GroupId, attempts: u32) -> Result<Duration, Error> {
         let open = self.take_open(group)?;
         let leaf = u64::from(open.group.own_leaf().as_u32()).min(100);

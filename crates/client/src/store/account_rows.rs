@@ -103,7 +103,8 @@ impl StoreTransaction<'_> {
         Ok(())
     }
 
-    /// Whether there is a last-resort key package that nobody has used and that is valid until `time`.
+    /// Whether there is a last-resort key package that nobody has used and that is valid until
+    /// `time`.
     pub(crate) fn has_fresh_last_resort(&self, time: u64) -> Stored<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM key_packages
                    WHERE last_resort = 1 AND used = 0 AND not_after > ?)";

@@ -1,12 +1,16 @@
-//! The client's database: one SQLite file, one process, one transaction for everything that belongs together.
+//! The client's database: one SQLite file, one process, one transaction for everything that belongs
+//! together.
 //!
-//! * [`Store::transaction`] is the only way to read or write. What a [`StoreTransaction`] wrote is durable when
-//!   [`StoreTransaction::commit`] returns (WAL, `synchronous=FULL`, asserted at opening), and gone if it is
-//!   dropped. After that, groups in memory that saw its changes must be dropped too.
+//! * [`Store::transaction`] is the only way to read or write. What a [`StoreTransaction`] wrote is
+//!   durable when [`StoreTransaction::commit`] returns (WAL, `synchronous=FULL`, asserted at
+//!   opening), and gone if it is dropped. After that, groups in memory that saw its changes must be
+//!   dropped too.
 //! * A lock file keeps a second process, and a second store, away: one writer per database.
-//! * Encryption at rest is not there yet: the folder's permissions are all that protects it. Own secrets pass
-//!   [`value`], those of MLS [`mls_rows`]; these are the two places to seal and open them.
-//! * Deleted contents are overwritten (`secure_delete`), but an SSD and the WAL keep copies for a while.
+//! * Encryption at rest is not there yet: the folder's permissions are all that protects it. Own
+//!   secrets pass [`value`], those of MLS [`mls_rows`]; these are the two places to seal and open
+//!   them.
+//! * Deleted contents are overwritten (`secure_delete`), but an SSD and the WAL keep copies for a
+//!   while.
 
 mod account_rows;
 mod group_rows;
@@ -184,8 +188,8 @@ fn configure(connection: &Connection) -> Stored<()> {
     Ok(())
 }
 
-/// Refuses a database that could forget with the power what it has committed: a message key would be
-/// used twice.
+/// Refuses a database that could forget with the power what it has committed: a message key would
+/// be used twice.
 fn verify_durable(connection: &Connection) -> Stored<()> {
     const FULL: i64 = 2;
     let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;

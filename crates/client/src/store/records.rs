@@ -81,7 +81,8 @@ pub(crate) struct Invitee {
     pub(crate) name: Name,
     /// The device, once looked up.
     pub(crate) device: Option<DeviceId>,
-    /// Its key package, once claimed; kept over lost races and restarts, since each is handed out once.
+    /// Its key package, once claimed; kept over lost races and restarts, since each is handed out
+    /// once.
     pub(crate) key_package: Option<Opaque>,
 }
 

@@ -1,7 +1,8 @@
 //! The one place through which secret values enter and leave the database.
 //!
-//! Today they pass in clear. Sealing them (a key from the caller or a keyring, an AEAD, the row's name as
-//! authenticated data) belongs here and nowhere else; the format number in front leaves room for it.
+//! Today they pass in clear. Sealing them (a key from the caller or a keyring, an AEAD, the row's
+//! name as authenticated data) belongs here and nowhere else; the format number in front leaves
+//! room for it.
 
 use super::{StoreError, Stored};
 use crypto::Secret;

@@ -1,4 +1,5 @@
-//! Crashes: an answer that never came, a process that went away. Nothing happens twice, nothing is lost.
+//! Crashes: an answer that never came, a process that went away. Nothing happens twice, nothing is
+//! lost.
 
 use crate::world::{Fault, World, assert_agreement, lines};
 use client::{Account, Error};

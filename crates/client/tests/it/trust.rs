@@ -147,8 +147,8 @@ fn an_entry_that_is_not_valid_is_skipped_by_everybody() {
     assert_eq!((skipped(&heard), heard.last().unwrap().as_str()), (1, "bob: did you see that?"));
     assert_eq!(skipped(&lines(&bob.receive().unwrap())), 1);
     assert_agreement(&mut [&mut alice, &mut bob], &group);
-    // A commit that is none changes no epoch, but its key, which nobody has, closes the log. That is
-    // said and not tried for ever.
+    // A commit that is none changes no epoch, but its key, which nobody has, closes the log. That
+    // is said and not tried for ever.
     world.forge_entry(log, EntryKind::Commit, b"no commit");
     for account in [&mut alice, &mut bob] {
         assert_eq!(skipped(&lines(&account.receive().unwrap())), 1);

@@ -56,8 +56,8 @@ impl InProcess {
         self.faults.lock().unwrap().push(fault);
     }
 
-    /// From the request with this number on, nothing works any more; `arrives` says whether that one still
-    /// reaches the service.
+    /// From the request with this number on, nothing works any more; `arrives` says whether that
+    /// one still reaches the service.
     pub(crate) fn end_at(&self, number: usize, arrives: bool) {
         *self.end.lock().unwrap() = Some((number, arrives));
     }
@@ -76,7 +76,8 @@ impl Transport for InProcess {
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
         let mut faults = self.faults.lock().unwrap();
         let index = faults.iter().position(|fault| {
-            // Only what changes something: otherwise a read would take the fault meant for a submission.
+            // Only what changes something: otherwise a read would take the fault meant for a
+            // submission.
             request.method != delivery_api::Method::Get && fault.concerns(&request.path)
         });
         let fault = index.map(|index| faults.remove(index));
@@ -168,8 +169,8 @@ impl World {
 }
 
 impl World {
-    /// Puts an entry into a log past admission, as a member with a broken client could. The access key
-    /// behind a commit is nobody's.
+    /// Puts an entry into a log past admission, as a member with a broken client could. The access
+    /// key behind a commit is nobody's.
     pub(crate) fn forge_entry(&self, log: LogId, kind: EntryKind, bytes: &[u8]) {
         let bytes = Opaque::from(bytes);
         let work = move |rows: &mut dyn Rows| {
