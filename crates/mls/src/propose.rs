@@ -249,19 +249,31 @@ impl Group {
         now: u64,
     ) -> Result<Vec<ListedProposal>, Error> {
         let received = self.preferred(&own);
-        let all: Vec<_> = own.iter().chain(&received).cloned().collect();
-        if received.is_empty() || self.makes_valid_list(&all, now) {
-            return Ok(all);
-        }
-        // Some of them do not fit: take them one by one. Their signatures are known to verify.
         let mut list = own;
-        for proposal in received {
-            list.push(proposal);
-            if !self.makes_valid_list(&list, now) {
-                list.pop();
-            }
-        }
+        self.append_fitting(&mut list, &received, now);
         Ok(list)
+    }
+
+    /// Appends those of `received` that fit into the list. Many are tried at once and halved where
+    /// some do not fit: one that fits nowhere, which any member can send, must not make each of the
+    /// others a trial of its own. Their signatures are known to verify.
+    fn append_fitting(
+        &self,
+        list: &mut Vec<ListedProposal>,
+        received: &[ListedProposal],
+        now: u64,
+    ) {
+        let before = list.len();
+        list.extend_from_slice(received);
+        if received.is_empty() || self.makes_valid_list(list, now) {
+            return;
+        }
+        list.truncate(before);
+        if received.len() > 1 {
+            let (first, rest) = received.split_at(received.len() / 2);
+            self.append_fitting(list, first, now);
+            self.append_fitting(list, rest, now);
+        }
     }
 
     fn makes_valid_list(&self, list: &[ListedProposal], now: u64) -> bool {
