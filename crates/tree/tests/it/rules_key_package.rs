@@ -105,13 +105,18 @@ fn a_key_packages_leaf_obeys_the_rules_of_leaves() {
 
 #[test]
 fn a_key_package_has_a_largest_size() {
-    let size = |bytes: usize| {
-        judge(|key_package| {
-            let mut padding = extension(0xf000);
-            padding.extension_data = vec![0; bytes].into();
-            key_package.extensions.0.push(padding);
-        })
+    let padded = |key_package: &mut KeyPackage, bytes: usize| {
+        let mut padding = extension(0xf000);
+        padding.extension_data = vec![0; bytes].into();
+        key_package.extensions.0.push(padding);
     };
-    assert!(size(1 << 16).is_ok());
-    assert_eq!(broken(size(1 << 17)), Violation::LeafTooLarge);
+    // All these lengths need four bytes.
+    let (mut room, half) = (0, 1 << 16);
+    let measure = |key_package: &mut KeyPackage| {
+        room = (1 << 17) - key_package.to_be_signed().len();
+    };
+    assert!(judge_damaged(|key_package| padded(key_package, half), measure).is_ok());
+    let more = |bytes| judge(|key_package| padded(key_package, half + bytes));
+    assert!(more(room).is_ok());
+    assert_eq!(broken(more(room + 1)), Violation::LeafTooLarge);
 }
