@@ -11,7 +11,7 @@ use wire::{Extensions, GroupContext, LeafNode, Proposal, ProposalRef, RatchetTre
 use crate::delta::UnsavedFlag;
 use crate::epoch::Epoch;
 use crate::proposals::Proposals;
-use crate::{Client, Delta, Effect, Error, Misuse};
+use crate::{Client, Delta, Effect, Error, Invitation, Misuse};
 
 /// A group.
 ///
@@ -39,9 +39,11 @@ pub struct Group {
     /// Signers of own leaves that the client does not have, because they came with a proposal or
     /// commit.
     pub(crate) signers: Vec<Arc<dyn Signer>>,
-    /// Encrypted commits of this epoch that were read, by sender and generation. Their keys stay until
-    /// the epoch ends, so that a client that restarts can read them again.
+    /// Encrypted commits of this epoch that were read, by sender and generation. Their keys stay
+    /// until the epoch ends, so that a client that restarts can read them again.
     pub(crate) opened_commits: BTreeSet<(LeafIndex, u32)>,
+    /// What the Welcome said, if the group was joined by one just now.
+    pub(crate) invitation: Option<Invitation>,
     pub(crate) unsaved: UnsavedFlag,
 }
 
@@ -102,6 +104,13 @@ impl Group {
         &self.status
     }
 
+    /// What the Welcome said that this group was joined by: who invites, and which keys link the
+    /// group to others. Not stored: `None` after a restart.
+    #[must_use]
+    pub fn invitation(&self) -> Option<&Invitation> {
+        self.invitation.as_ref()
+    }
+
     /// The place of this client in the tree.
     #[must_use]
     pub fn own_leaf(&self) -> LeafIndex {
@@ -132,8 +141,8 @@ impl Group {
         self.epoch.tree.to_nodes()
     }
 
-    /// Equal for two members exactly if they are in the same epoch of the same group (section 8.7). Empty
-    /// once this client is removed.
+    /// Equal for two members exactly if they are in the same epoch of the same group (section 8.7).
+    /// Empty once this client is removed.
     #[must_use]
     pub fn epoch_authenticator(&self) -> &Secret {
         self.epoch.secrets.epoch_authenticator()

@@ -66,8 +66,10 @@ pub use received::{ApplicationMessage, Received, ReceivedProposal};
 pub use successor::NewSuccessor;
 pub use tree::rules::LifetimeRules;
 pub use tree::{Candidate, IdentityPolicy, LeafIndex, LeafOrigin, ProposalSender, Refusal};
+pub use welcome::Invitation;
 pub use wire::{
     Credential, CredentialType, Extension, ExtensionType, Extensions, ExternalSender, GroupContext,
-    GroupInfo, KeyPackage, KeyPackageRef, LeafNode, MlsMessage, MlsMessageBody, Proposal,
-    ProposalRef, ProposalType, PskKind, RatchetTreeNodes, ReInit, RequiredCapabilities, WireFormat,
+    GroupInfo, KeyPackage, KeyPackageRef, LeafNode, MlsMessage, MlsMessageBody, PreSharedKeyId,
+    Proposal, ProposalRef, ProposalType, PskKind, RatchetTreeNodes, ReInit, RequiredCapabilities,
+    ResumptionPskUsage, WireFormat,
 };

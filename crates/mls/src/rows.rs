@@ -388,6 +388,7 @@ impl Group {
             resumption_psks: load_resumption_psks(storage, group_id)?,
             signers: Vec::new(),
             opened_commits: BTreeSet::new(),
+            invitation: None,
             unsaved: Default::default(),
             epoch,
         }))

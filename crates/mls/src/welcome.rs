@@ -3,7 +3,7 @@
 use codec::{Decode, Encode};
 use crypto::{Random, Secret, Suite};
 use protection::PastEpochs;
-use tree::Added;
+use tree::{Added, LeafIndex};
 use treekem::{JoinerSecret, PrivatePath, PskSecret, WelcomeSecret, psk_secret};
 use wire::{
     EncryptedGroupSecrets, GroupInfo, GroupSecrets, KeyPackage, KeyPackageRef, MlsMessage,
@@ -17,6 +17,17 @@ use crate::key_package::KeyPackageBundle;
 use crate::rows::{delete_group, put_first_epoch};
 use crate::successor::{check_successor, stored_resumption_psk};
 use crate::{Client, Delta, Effect, Error, Group, GroupStatus, Misuse, Storage, Violation};
+
+/// What a Welcome says beside the group itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Invitation {
+    /// The member who signed the GroupInfo: as a rule, whoever added this client.
+    pub signer: LeafIndex,
+    /// The pre-shared keys that were mixed in. One with usage `ReInit` or `Branch` proves that the
+    /// group succeeds another; that the group then is what such a successor must be has been
+    /// checked.
+    pub psks: Vec<PreSharedKeyId>,
+}
 
 /// What Welcomes are made from.
 pub(crate) struct WelcomeInputs<'a> {
@@ -131,7 +142,9 @@ impl Client {
         if !bundle.is_last_resort() {
             delta.delete(KeyPackageBundle::row(&entry.new_member));
         }
-        Ok(self.first_group(suite, epoch, delta))
+        let invitation = Invitation { signer, psks: group_secrets.psks };
+        let joined = self.first_group(suite, epoch, delta);
+        Ok(joined.map(|group| Group { invitation: Some(invitation), ..group }))
     }
 
     /// A group that was not stored before, with the rows that store it.
@@ -156,6 +169,7 @@ impl Client {
             resumption_psks: Default::default(),
             signers: Vec::new(),
             opened_commits: Default::default(),
+            invitation: None,
             unsaved: Default::default(),
         };
         Effect::new(group, delta)
@@ -224,8 +238,8 @@ impl Client {
         Group::load(self, storage, group_id)
     }
 
-    /// Forgets a group: all its rows are deleted, and with them every secret. For groups that were left
-    /// or closed; the other members are not told.
+    /// Forgets a group: all its rows are deleted, and with them every secret. For groups that were
+    /// left or closed; the other members are not told.
     pub fn delete_group(&self, group_id: &[u8]) -> Effect<()> {
         let mut delta = Delta::default();
         delete_group(group_id, &mut delta);
