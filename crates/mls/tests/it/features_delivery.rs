@@ -160,6 +160,28 @@ fn a_late_message_is_attributed_to_who_had_the_leaf_when_it_was_sent() {
     }
 }
 
+/// The tree that shrank has no place for whoever spoke.
+#[test]
+fn a_late_message_from_a_leaf_that_was_cut_off_is_attributed() {
+    let mut people = group_of(&["alice", "bob", "carol", "dave", "erin"], form(FORMS[0]));
+    let text = people[4].say("last words");
+    let erins = leaf_of(&people[4]);
+    let erin = people.pop().unwrap();
+    commit_to_all(&mut people, 0, CommitOptions::new().remove_member(erins));
+    drop(erin);
+    commit_to_all(&mut people, 1, CommitOptions::new());
+    for restart in [false, true] {
+        let person = &mut people[usize::from(restart)];
+        if restart {
+            person.restart();
+        }
+        let heard = late(person, &text);
+        assert_eq!((heard.sender, heard.data.as_slice()), (erins, b"last words".as_slice()));
+        assert_eq!(heard.leaf.credential, Credential::basic(b"erin"));
+    }
+    agree(&mut people);
+}
+
 #[test]
 fn late_messages_are_read_for_as_many_epochs_as_the_settings_say() {
     for past_epochs_max in [0, 1, 3] {

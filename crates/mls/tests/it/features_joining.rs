@@ -32,6 +32,9 @@ fn members_who_were_added_without_a_path_take_part() {
     let sent = commit_to_all(&mut people, 1, options.add_member(carol.key_package()));
     assert!(sent.change.updated.is_empty(), "nobody's keys changed");
     carol.join(&sent.welcomes[0]);
+    let invitation = carol.group().invitation().unwrap();
+    assert_eq!(invitation.signer.as_u32(), 1, "Bob invites");
+    assert!(invitation.psks.is_empty());
     people.push(carol);
     agree(&mut people);
     commit_to_all(&mut people, 2, CommitOptions::new());

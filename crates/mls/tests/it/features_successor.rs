@@ -3,7 +3,8 @@
 
 use mls::{
     CipherSuite, Client, CommitOptions, Extension, ExtensionType, Extensions, GroupParams,
-    GroupStatus, Misuse, NewSuccessor, Propose, SignatureKeyPair,
+    GroupStatus, Misuse, NewSuccessor, PreSharedKeyId, Propose, PskKind, ResumptionPskUsage,
+    SignatureKeyPair,
 };
 use std::sync::Arc;
 use testkit::{NOW, Person, Traits, group_of};
@@ -57,8 +58,20 @@ fn succeed(people: &mut [Person], founder: usize) {
     for (index, person) in people.iter_mut().enumerate() {
         if index != founder {
             person.join(&welcome);
+            let invitation = person.group().invitation().unwrap();
+            assert_eq!(link_usages(&invitation.psks), [ResumptionPskUsage::ReInit]);
+            assert_eq!(invitation.signer.as_u32(), 0);
         }
     }
+}
+
+/// What a group that is joined has to do with others.
+fn link_usages(psks: &[PreSharedKeyId]) -> Vec<ResumptionPskUsage> {
+    let usages = psks.iter().filter_map(|id| match id.kind {
+        PskKind::Resumption { usage, .. } => Some(usage),
+        PskKind::External { .. } => None,
+    });
+    usages.collect()
 }
 
 #[test]
@@ -164,6 +177,8 @@ fn branch(people: &mut [Person], members: &[usize], group_id: &[u8]) {
     let (welcome, _) = made.welcome.unwrap();
     for &member in &members[1..] {
         people[member].join(&welcome);
+        let invitation = people[member].group().invitation().unwrap();
+        assert_eq!(link_usages(&invitation.psks), [ResumptionPskUsage::Branch]);
     }
 }
 

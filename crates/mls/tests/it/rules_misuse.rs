@@ -3,7 +3,7 @@
 use mls::{
     CipherSuite, Client, CommitOptions, Extension, ExtensionType, Extensions, ExternalJoinOptions,
     GroupInfoOptions, GroupParams, LeafChanges, Misuse, MlsMessage, MlsMessageBody, PathChoice,
-    Propose,
+    Propose, Secret,
 };
 use testkit::{NOW, Person, Traits, group_of};
 
@@ -216,6 +216,17 @@ fn a_group_with_extensions_that_its_founder_lacks_is_not_created() {
     let Person { client, store, random, .. } = &mut alice;
     let created = client.create_group(store, params, NOW, random);
     assert_eq!(misuse(created), Misuse::NotInOwnCapabilities);
+}
+
+#[test]
+fn a_key_package_is_not_imported_with_keys_that_are_not_its_own() {
+    let mut alice = Person::new("alice", Traits::new(1));
+    let key_package = alice.key_package();
+    let mut bob = Person::new("bob", Traits::new(1));
+    let mut key = || Secret::random(32, &mut bob.random).unwrap();
+    let (init, leaf) = (key(), key());
+    let imported = bob.client.import_key_package(key_package, init, leaf);
+    assert_eq!(misuse(imported), Misuse::KeyMismatch);
 }
 
 #[test]
