@@ -202,17 +202,21 @@ fn put_secret_tree_row(
     }
 }
 
-/// The rows of past epochs that changed.
+/// The rows of past epochs that changed. Those of an epoch that is forgotten go all at once.
 pub(crate) fn put_past_epochs(group_id: &[u8], past: &mut PastEpochs, delta: &mut Delta) {
+    let mut forgotten = BTreeSet::new();
     for (epoch, row, bytes) in past.drain_changes() {
-        match row {
-            PastEpochRow::Tree(row) => put_secret_tree_row(group_id, epoch, row, bytes, delta),
-            PastEpochRow::Head => {
-                let key = RowKey::new(group_id, RowKind::PastEpoch, id(epoch, &[]));
-                match bytes {
-                    Some(bytes) => delta.put(key, value(&Layer(bytes.expose()))),
-                    None => delta.delete(key),
-                }
+        let head = RowKey::new(group_id, RowKind::PastEpoch, id(epoch, &[]));
+        match (row, bytes) {
+            (PastEpochRow::Head, Some(bytes)) => delta.put(head, value(&Layer(bytes.expose()))),
+            (PastEpochRow::Head, None) => {
+                delta.delete(head);
+                delta.delete_prefix(epoch_prefix(group_id, RowKind::SecretTree, epoch));
+                forgotten.insert(epoch);
+            }
+            (PastEpochRow::Tree(_), None) if forgotten.contains(&epoch) => {}
+            (PastEpochRow::Tree(row), bytes) => {
+                put_secret_tree_row(group_id, epoch, row, bytes, delta);
             }
         }
     }
@@ -427,8 +431,9 @@ fn load_past_leaves(storage: &dyn Storage, group_id: &[u8]) -> Result<PastLeaves
 
 fn load_sent(storage: &dyn Storage, group_id: &[u8]) -> Result<BTreeSet<(u64, Digest)>, Error> {
     let rows = storage.scan(group_id, RowKind::Sent, &[])?;
-    let rows = rows.into_iter().map(|(id, _)| {
+    let rows = rows.into_iter().map(|(id, bytes)| {
         let (epoch, tail) = parse_id(&id)?;
+        structure::<Digest>(&bytes, "hash of a sent message")?;
         Ok((epoch, Digest::new(tail).ok_or_else(|| Error::corrupt("hash of a sent message"))?))
     });
     rows.collect()

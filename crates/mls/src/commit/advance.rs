@@ -1,6 +1,8 @@
 //! Moving on to the next epoch: one swap, and the erasure of what the old one knew (RFC 9420,
 //! section 9.2).
 
+use std::collections::BTreeSet;
+
 use protection::{PastEpoch, PastEpochs, RatchetKind};
 use tree::{LeafIndex, RatchetTree};
 
@@ -60,8 +62,8 @@ impl Group {
 
     /// Erases the keys of the commits that were read in this epoch, unless its keys go anyway.
     ///
-    /// "As soon as a group member consumes a value, they MUST immediately delete (all representations of)
-    /// that value" (section 9.2); a commit is consumed when the group advances.
+    /// "As soon as a group member consumes a value, they MUST immediately delete (all
+    /// representations of) that value" (section 9.2); a commit is consumed when the group advances.
     fn erase_opened_commits(&mut self) -> Result<(), Error> {
         let opened = std::mem::take(&mut self.opened_commits);
         if self.client.settings().past_epochs_max == 0 {
@@ -126,15 +128,16 @@ impl Group {
         }
         // Own messages of the epoch that just ended may still come back.
         let oldest = self.past.epochs().next().unwrap_or(epoch);
-        let forgotten: Vec<_> =
-            self.past_leaves.keys().copied().take_while(|(epoch, _)| *epoch < oldest).collect();
-        for key in forgotten {
-            self.past_leaves.remove(&key);
-            delta.delete(past_leaf_key(&group_id, key.0, key.1));
-        }
-        let kept = self.sent.split_off(&(oldest, crypto::Digest::EMPTY));
-        for (epoch, hash) in std::mem::replace(&mut self.sent, kept) {
-            delta.delete(crate::rows::sent_key(&group_id, epoch, &hash));
+        let is_over = |epoch: &u64| *epoch < oldest;
+        let leaves: BTreeSet<u64> =
+            self.past_leaves.keys().map(|key| key.0).take_while(is_over).collect();
+        let sent: BTreeSet<u64> = self.sent.iter().map(|key| key.0).take_while(is_over).collect();
+        self.past_leaves.retain(|(epoch, _), _| !is_over(epoch));
+        self.sent.retain(|(epoch, _)| !is_over(epoch));
+        for (kind, epochs) in [(RowKind::PastLeaf, leaves), (RowKind::Sent, sent)] {
+            for epoch in epochs {
+                delta.delete_prefix(epoch_prefix(&group_id, kind, epoch));
+            }
         }
     }
 }
