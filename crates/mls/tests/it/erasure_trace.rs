@@ -187,7 +187,9 @@ impl Provider for TracingProvider {
         scheme: SignatureScheme,
         random: &mut dyn Random,
     ) -> Result<Secret, CryptoError> {
-        self.inner.signature_generate(scheme, random)
+        let secret = self.inner.signature_generate(scheme, random)?;
+        self.note(("signature key", &[]), &[], &secret);
+        Ok(secret)
     }
 
     fn signature_public_key(
