@@ -1,17 +1,17 @@
-//! Encrypting to many recipients under one label and context: the path secrets of a commit, the group
-//! secrets of a Welcome. The context is hashed once, and the work is spread over threads.
+//! Encrypting to many recipients under one label and context: the path secrets of a commit, the
+//! group secrets of a Welcome. The context is hashed once, and the work is spread over threads.
 //!
-//! Randomness cannot be shared between threads, so a seed is drawn for each ciphertext. The seed is the key
-//! of HKDF-Expand (RFC 5869), whose output is indistinguishable from random bytes to whoever does not
-//! know it; it serves one ciphertext and is then erased.
+//! Randomness cannot be shared between threads, so a seed is drawn for each ciphertext. The seed is
+//! the key of HKDF-Expand (RFC 5869), whose output is indistinguishable from random bytes to
+//! whoever does not know it; it serves one ciphertext and is then erased.
 
 use rayon::prelude::*;
 
 use crate::labels::labelled;
 use crate::{CryptoError, HpkeCiphertext, HpkePublicKey, Random, Secret, Suite};
 
-/// With fewer ciphertexts than this, threads cost more than they save. The path of a warm tree stays
-/// below, with one for each level.
+/// With fewer ciphertexts than this, threads cost more than they save. The path of a warm tree
+/// stays below, with one for each level.
 const PARALLEL_CIPHERTEXTS_MIN: usize = 24;
 
 impl Suite {

@@ -1,5 +1,5 @@
-//! Subgroup branching (RFC 9420, section 11.3): a new group of some members of an existing one, who know
-//! from the link that the others are members too.
+//! Subgroup branching (RFC 9420, section 11.3): a new group of some members of an existing one, who
+//! know from the link that the others are members too.
 
 use crypto::Random;
 use wire::{KeyPackage, ResumptionPskUsage};
@@ -39,7 +39,8 @@ pub(crate) fn check_branch(client: &Client, old: &Group, new: &Epoch) -> Result<
     if (context.version, context.cipher_suite) != (old_context.version, old_context.cipher_suite) {
         return Err(Violation::BranchParameters);
     }
-    // "Each LeafNode in a new subgroup MUST match some LeafNode in the original group" (section 11.3).
+    // "Each LeafNode in a new subgroup MUST match some LeafNode in the original group" (section
+    // 11.3).
     match all_members_of(&*client.config.identity, &new.tree, &old.epoch.tree) {
         true => Ok(()),
         false => Err(Violation::BranchMembers),

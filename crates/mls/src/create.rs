@@ -29,8 +29,8 @@ impl GroupParams {
     }
 }
 
-/// "Verify that the group_id is unique among the groups that the client is currently participating in"
-/// (section 12.4.3.1): the rows of a new group would replace those of the other.
+/// "Verify that the group_id is unique among the groups that the client is currently participating
+/// in" (section 12.4.3.1): the rows of a new group would replace those of the other.
 pub(crate) fn check_new_group(storage: &dyn Storage, group_id: &[u8]) -> Result<(), Error> {
     match storage.read(&RowKey::new(group_id, RowKind::Group, []))? {
         Some(_) => Err(Misuse::GroupExists.into()),

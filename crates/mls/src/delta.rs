@@ -8,8 +8,9 @@
 //! leaves before its rows are stored could, after a crash, be followed by another under the same
 //! key and nonce.
 //!
-//! When a store fails, drop the group and load it again: the store is right, the memory is ahead. Until
-//! then the group refuses to change ([`crate::Misuse::Unsaved`]); so it does after an effect was dropped.
+//! When a store fails, drop the group and load it again: the store is right, the memory is ahead.
+//! Until then the group refuses to change ([`crate::Misuse::Unsaved`]); so it does after an effect
+//! was dropped.
 
 use std::fmt;
 use std::sync::Arc;
@@ -244,8 +245,8 @@ pub struct Effect<T> {
     unsaved: Option<Unsaved>,
 }
 
-/// Raised once a change of the group's memory is known never to reach its store. To go on would store rows
-/// that do not fit the older ones, and use keys a second time after a restart.
+/// Raised once a change of the group's memory is known never to reach its store. To go on would
+/// store rows that do not fit the older ones, and use keys a second time after a restart.
 #[derive(Default)]
 pub(crate) struct UnsavedFlag(Arc<AtomicBool>);
 

@@ -148,8 +148,8 @@ impl Client {
         Ok(KeyPackageBundle { key_package, init_key_pair, leaf_key_pair })
     }
 
-    /// Takes over a key package that was made elsewhere, with its private keys: from a backup, another
-    /// implementation, a test vector.
+    /// Takes over a key package that was made elsewhere, with its private keys: from a backup,
+    /// another implementation, a test vector.
     pub fn import_key_package(
         &self,
         key_package: KeyPackage,

@@ -32,7 +32,8 @@ pub enum Received {
     },
 }
 
-/// Application data, authenticated. Its `Debug` does not show the data: it was encrypted for a reason.
+/// Application data, authenticated. Its `Debug` does not show the data: it was encrypted for a
+/// reason.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ApplicationMessage {
     /// The epoch it was sent in.

@@ -1,10 +1,10 @@
-//! Reinitialization (RFC 9420, section 11.2): closing a group in favour of a new one with the same members
-//! and other parameters.
+//! Reinitialization (RFC 9420, section 11.2): closing a group in favour of a new one with the same
+//! members and other parameters.
 //!
 //! 1. A member proposes [`crate::Propose::ReInit`].
 //! 2. A member commits it; the group is frozen from then on.
-//! 3. Any member makes the new group with [`Client::reinitialize`]; the others join by its Welcome, which
-//!    is checked against the proposal here.
+//! 3. Any member makes the new group with [`Client::reinitialize`]; the others join by its Welcome,
+//!    which is checked against the proposal here.
 
 use crypto::Random;
 use wire::{KeyPackage, ResumptionPskUsage};
@@ -46,7 +46,8 @@ impl Client {
     }
 }
 
-/// What whoever joins the new group checks of it; `psk_epoch` is the one that the Welcome's link names.
+/// What whoever joins the new group checks of it; `psk_epoch` is the one that the Welcome's link
+/// names.
 pub(crate) fn check_reinit(
     client: &Client,
     old: &Group,

@@ -1,5 +1,6 @@
-//! Groups that succeed another: what reinitialization (RFC 9420, section 11.2) and branching (section 11.3)
-//! have in common. A resumption PSK in the new group's first commit links it to the old one.
+//! Groups that succeed another: what reinitialization (RFC 9420, section 11.2) and branching
+//! (section 11.3) have in common. A resumption PSK in the new group's first commit links it to the
+//! old one.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -59,8 +60,8 @@ pub(crate) fn stored_resumption_psk(
     }
 }
 
-/// The last step of joining (section 12.4.3.1): a group that was linked to an old one by its Welcome must
-/// be what the link says.
+/// The last step of joining (section 12.4.3.1): a group that was linked to an old one by its
+/// Welcome must be what the link says.
 pub(crate) fn check_successor(
     client: &Client,
     storage: &dyn Storage,

@@ -5,9 +5,9 @@
 //!   application's database and use [`SqliteRows`] on its connection.
 //!
 //! A write is durable when it returns (`synchronous = FULL`), and deleted rows are overwritten
-//! (`secure_delete`). The write-ahead log keeps old pages until its next checkpoint; [`SqliteStorage`]
-//! checkpoints when it is opened and dropped. Values are stored in the clear: put the file where only its
-//! owner can read it.
+//! (`secure_delete`). The write-ahead log keeps old pages until its next checkpoint;
+//! [`SqliteStorage`] checkpoints when it is opened and dropped. Values are stored in the clear: put
+//! the file where only its owner can read it.
 
 use std::path::Path;
 
@@ -26,8 +26,8 @@ CREATE TABLE IF NOT EXISTS mls_rows (
     PRIMARY KEY (group_id, kind, id)
 ) STRICT;";
 
-/// MLS rows on a connection of the application. Inside a transaction, what is written becomes durable
-/// with it.
+/// MLS rows on a connection of the application. Inside a transaction, what is written becomes
+/// durable with it.
 pub struct SqliteRows<'a>(pub &'a Connection);
 
 /// A file that holds nothing but MLS rows.
@@ -69,8 +69,8 @@ fn failed(error: rusqlite::Error) -> StorageError {
     StorageError(Box::new(error))
 }
 
-/// The ids that start with a prefix: from it, up to (without) the bytes that follow all of them. `None`
-/// if nothing follows.
+/// The ids that start with a prefix: from it, up to (without) the bytes that follow all of them.
+/// `None` if nothing follows.
 fn end_of_prefix(prefix: &[u8]) -> Option<Vec<u8>> {
     let last = prefix.iter().rposition(|&byte| byte != u8::MAX)?;
     let mut end = prefix[..=last].to_vec();
@@ -144,8 +144,8 @@ impl SqliteRows<'_> {
     }
 }
 
-/// Reads see what the connection's transaction has written. [`Storage::write`] is whole by itself only
-/// inside a transaction, which is the caller's to begin and commit.
+/// Reads see what the connection's transaction has written. [`Storage::write`] is whole by itself
+/// only inside a transaction, which is the caller's to begin and commit.
 impl Storage for SqliteRows<'_> {
     fn read(&self, key: &RowKey) -> Result<Option<Secret>, StorageError> {
         self.value(key).map_err(failed)

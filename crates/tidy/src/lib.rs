@@ -52,7 +52,8 @@ pub type Failure = Box<dyn std::error::Error>;
 pub const PROTOCOL_CRATES: [&str; 7] =
     ["codec", "crypto", "wire", "tree", "treekem", "protection", "mls"];
 
-/// Crates beside the protocol crates that list rules of RFC 9420 in a `Violation` enum of their own.
+/// Crates beside the protocol crates that list rules of RFC 9420 in a `Violation` enum of their
+/// own.
 pub const MORE_CRATES_WITH_RULES: [&str; 1] = ["x509"];
 
 /// Whether the crate in folder `name` is a protocol crate.

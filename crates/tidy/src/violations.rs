@@ -1,10 +1,10 @@
 //! The catalogue of `Violation` enums: every way a peer can break a layer's part of RFC 9420.
 //!
-//! [`catalogue`] collects each variant of each enum named `Violation` in a protocol crate, or in one
-//! of [`crate::MORE_CRATES_WITH_RULES`], written as an enum or with the `violations!` macro: its
-//! rule, its section, its negative tests and its edge tests. Only tests of the crate that declares
-//! the variant count; [`crate::test_functions`] says which they are. [`crate::registry`] makes a
-//! page of it.
+//! [`catalogue`] collects each variant of each enum named `Violation` in a protocol crate, or in
+//! one of [`crate::MORE_CRATES_WITH_RULES`], written as an enum or with the `violations!` macro:
+//! its rule, its section, its negative tests and its edge tests. Only tests of the crate that
+//! declares the variant count; [`crate::test_functions`] says which they are. [`crate::registry`]
+//! makes a page of it.
 
 use syn::visit::Visit;
 

@@ -342,8 +342,8 @@ impl RatchetTree {
             }
             tree.place(index, node);
         }
-        // "Truncate the tree by removing the right subtree until there is at least one non-blank leaf
-        // node in the right subtree" (section 12.1.3); every valid tree has been through this.
+        // "Truncate the tree by removing the right subtree until there is at least one non-blank
+        // leaf node in the right subtree" (section 12.1.3); every valid tree has been through this.
         match size.root().children() {
             Some((_, right)) if tree.members_below(right) == 0 => Err(Violation::RightHalfBlank),
             _ => Ok(tree),

@@ -80,8 +80,8 @@ impl EpochSecrets {
         })
     }
 
-    /// Erases all of them: the member was removed. Whoever goes on without looking gets empty secrets,
-    /// which no primitive accepts as a key.
+    /// Erases all of them: the member was removed. Whoever goes on without looking gets empty
+    /// secrets, which no primitive accepts as a key.
     pub fn erase(&mut self) {
         let empty = || Secret::zeros(0);
         *self = Self {

@@ -1,4 +1,5 @@
-//! Encrypting to many: each recipient opens its own, few or many at once, and no randomness repeats.
+//! Encrypting to many: each recipient opens its own, few or many at once, and no randomness
+//! repeats.
 
 use std::collections::BTreeSet;
 

@@ -5,7 +5,8 @@ use crypto::{Secret, SignatureKeyPair, Signer};
 use crate::{Seeded, suites};
 
 /// Covers RUSTSEC-2022-0093: signing took the public key from the caller, and with a wrong one gave
-/// the private key away. Here it follows from the private key, and EdDSA always gives one signature.
+/// the private key away. Here it follows from the private key, and EdDSA always gives one
+/// signature.
 #[test]
 fn the_public_key_of_a_signer_follows_from_its_private_key() {
     for (name, suite) in suites() {

@@ -23,12 +23,13 @@ use crate::{
     Delta, Effect, Error, ExternalCommitPolicy, Group, GroupStatus, Misuse, Received, Violation,
 };
 
-/// How many commits of one epoch, read but not advanced to, have their keys erased when the epoch ends.
-/// Each was valid, so no more than a few come honestly; the keys of others go with the past epoch.
+/// How many commits of one epoch, read but not advanced to, have their keys erased when the epoch
+/// ends. Each was valid, so no more than a few come honestly; the keys of others go with the past
+/// epoch.
 const OPENED_COMMITS_MAX: usize = 1024;
 
-/// The key that opened a message: erased once the message has proven good in every respect, or else a
-/// message that is refused would leave traces.
+/// The key that opened a message: erased once the message has proven good in every respect, or else
+/// a message that is refused would leave traces.
 pub(crate) struct UsedKey {
     sender: LeafIndex,
     generation: u32,

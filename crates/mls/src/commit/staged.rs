@@ -168,8 +168,8 @@ impl PendingCommit {
         &self.staged.change
     }
 
-    /// [`Group::export`] of the epoch that the commit leads to: for what must be said about that epoch
-    /// together with the commit. `suite` is the group's.
+    /// [`Group::export`] of the epoch that the commit leads to: for what must be said about that
+    /// epoch together with the commit. `suite` is the group's.
     pub fn export(
         &self,
         suite: &Suite,

@@ -1,5 +1,6 @@
 //! Damaged messages of every kind: each truncation and each change of one byte is refused with an
-//! error or put aside, without a panic and without a trace, and the original is accepted afterwards.
+//! error or put aside, without a panic and without a trace, and the original is accepted
+//! afterwards.
 //!
 //! Covers OpenMLS GHSA-rrmv-c79f-cf5r (a panic on truncated messages) and #2134 (trailing bytes).
 

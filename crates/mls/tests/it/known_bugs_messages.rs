@@ -78,7 +78,8 @@ fn a_sender_outside_the_tree_is_refused_in_every_kind_of_message() {
         let sender = wire::SenderData { leaf_index: index, generation: 0, reuse_guard: [1; 4] };
         let error = bob.group().process(&insider.seal_sender(sender, message), NOW).err().unwrap();
         let Error::Violation(rule) = error else { panic!("{error}") };
-        // Index 3 is a leaf of the tree, only blank; nobody has its keys but everybody can make them.
+        // Index 3 is a leaf of the tree, only blank; nobody has its keys but everybody can make
+        // them.
         let expected = match index {
             3 => protection::Violation::ContentNotAuthentic,
             _ => protection::Violation::UnknownSender,
@@ -125,8 +126,8 @@ fn commit(insider: &mut Insider) -> Content {
     insider.draft(&[], true).content.content
 }
 
-/// Covers OpenMLS #1944 and #1691, mls-rs #361: a late message was attributed to whoever has the leaf
-/// now.
+/// Covers OpenMLS #1944 and #1691, mls-rs #361: a late message was attributed to whoever has the
+/// leaf now.
 #[test]
 fn a_late_message_is_from_whoever_had_the_leaf_then() {
     let people = &mut three();

@@ -57,8 +57,8 @@ fn cost(tree: &RatchetTree, base: &RatchetTree) -> (usize, usize) {
     (tree.changed_since(base).len(), tree.slots.changed_since(&base.slots).len())
 }
 
-/// Places that an own copy of the path from a leaf to the root needs at most: the lowest levels of a
-/// path share a chunk.
+/// Places that an own copy of the path from a leaf to the root needs at most: the lowest levels of
+/// a path share a chunk.
 const PATH_PLACES_MAX: usize = (DEPTH + 1 - 4) * CHUNK;
 
 #[test]

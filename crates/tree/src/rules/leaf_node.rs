@@ -30,9 +30,9 @@ pub struct LifetimeRules {
 const LIFETIME_MAX_SECONDS: u64 = 93 * 24 * 3600;
 
 impl Default for LifetimeRules {
-    /// 93 days in all. What is received is not compared with the clock: whether a commit is valid would
-    /// then depend on whose clock is asked, and members who disagree about that are in different groups
-    /// from then on. An Add that this client *sends* is always compared.
+    /// 93 days in all. What is received is not compared with the clock: whether a commit is valid
+    /// would then depend on whose clock is asked, and members who disagree about that are in
+    /// different groups from then on. An Add that this client *sends* is always compared.
     fn default() -> Self {
         Self {
             lifetime_max_seconds: LIFETIME_MAX_SECONDS,

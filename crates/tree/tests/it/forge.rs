@@ -1,8 +1,9 @@
-//! Forged public state: people, leaves, key packages and commits, all really signed, in which a test
-//! changes what it likes before the signature is made.
+//! Forged public state: people, leaves, key packages and commits, all really signed, in which a
+//! test changes what it likes before the signature is made.
 //!
-//! A [`Group`] is what an insider of ill will has: every member's signature key. It holds no secrets
-//! of key agreement, so the paths here carry no ciphertexts; this layer does not look at them.
+//! A [`Group`] is what an insider of ill will has: every member's signature key. It holds no
+//! secrets of key agreement, so the paths here carry no ciphertexts; this layer does not look at
+//! them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -379,8 +380,8 @@ fn placeholder() -> LeafNode {
 
 /// Trees as a joiner sees them.
 impl Group {
-    /// Verifies the group's tree as a joiner does, after a change. The tree hash is that of the changed
-    /// tree: whoever signs the GroupInfo is in on it.
+    /// Verifies the group's tree as a joiner does, after a change. The tree hash is that of the
+    /// changed tree: whoever signs the GroupInfo is in on it.
     pub(crate) fn join(
         &self,
         change: impl FnOnce(&mut Vec<Option<Node>>),

@@ -1,4 +1,5 @@
-//! Random histories, on the tree and on the slow one of [`crate::reference`], compared after each step.
+//! Random histories, on the tree and on the slow one of [`crate::reference`], compared after each
+//! step.
 
 use std::collections::BTreeMap;
 
@@ -169,8 +170,8 @@ impl History {
         assert!(self.gone[recent..].iter().all(|key| self.tree.find_encryption_key(key).is_none()));
     }
 
-    /// The rows of the earlier state, brought up to date, are those of this one, and the earlier tree
-    /// is still what it was.
+    /// The rows of the earlier state, brought up to date, are those of this one, and the earlier
+    /// tree is still what it was.
     fn compare_with_earlier(&mut self) {
         let (old, old_slow) = &mut self.earlier;
         assert_eq!(old.to_nodes().0, old_slow.trimmed());

@@ -1,5 +1,5 @@
-//! The identity policy (RFC 9420, section 5.3.1): it sees every new leaf, knows where it comes from and
-//! what it replaces, and its refusal is the end of it.
+//! The identity policy (RFC 9420, section 5.3.1): it sees every new leaf, knows where it comes from
+//! and what it replaces, and its refusal is the end of it.
 
 use std::sync::Mutex;
 
@@ -17,7 +17,8 @@ use crate::rules_external::{init, own};
 /// What a policy saw of a leaf: how it comes, its place, and whose it and its predecessor are.
 type Seen = (LeafOrigin, u32, Vec<u8>, Option<Vec<u8>>);
 
-/// Refuses whoever is called mallory, and writes everything down. The name up to a slash is the client.
+/// Refuses whoever is called mallory, and writes everything down. The name up to a slash is the
+/// client.
 #[derive(Default)]
 struct Spy(Mutex<Vec<Seen>>);
 

@@ -1,5 +1,6 @@
-//! The ratchet tree as RFC 9420 defines it, slow and obvious: an array of nodes, everything computed
-//! anew each time it is asked for, subtrees as ranges of leaves instead of arithmetic on bits.
+//! The ratchet tree as RFC 9420 defines it, slow and obvious: an array of nodes, everything
+//! computed anew each time it is asked for, subtrees as ranges of leaves instead of arithmetic on
+//! bits.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -164,8 +165,8 @@ fn parent_hash(suite: &Suite, parent: &ParentNode, sibling_hash: Digest) -> Dige
 
 /// The definition of section 7.9.2, word for word.
 impl SlowTree {
-    /// Whether exactly one descendant of each parent has a parent hash that is valid with respect to
-    /// it.
+    /// Whether exactly one descendant of each parent has a parent hash that is valid with respect
+    /// to it.
     pub(crate) fn is_parent_hash_valid(&self, suite: &Suite) -> bool {
         self.subtrees().into_iter().all(|above| match (self.parent(above), halves(above)) {
             (Some(_), Some((left, right))) => {

@@ -111,8 +111,8 @@ fn an_external_commit_refers_to_no_proposal() {
     assert!(apply_external(&group, &by_value).is_ok());
 }
 
-/// Section 12.2: "the LeafNode in the path field ... MUST meet the same criteria as would the LeafNode
-/// in an Update for the removed leaf".
+/// Section 12.2: "the LeafNode in the path field ... MUST meet the same criteria as would the
+/// LeafNode in an Update for the removed leaf".
 #[test]
 fn a_resync_replaces_the_former_self_by_a_leaf_with_a_new_key() {
     let mut group = Group::of(3);

@@ -1,4 +1,5 @@
-//! Leaves by themselves (RFC 9420, sections 5.3, 7.2 and 7.3): each rule, and the last leaf that obeys.
+//! Leaves by themselves (RFC 9420, sections 5.3, 7.2 and 7.3): each rule, and the last leaf that
+//! obeys.
 
 use crypto::{CipherSuite, Digest};
 use testkit::{NOW, hex};

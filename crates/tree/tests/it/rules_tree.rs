@@ -1,5 +1,5 @@
-//! The tree of a group that is joined (RFC 9420, sections 7.1, 7.8, 7.9, 12.4.3.1 and 12.4.3.3): each
-//! rule, forged by whoever signs the GroupInfo.
+//! The tree of a group that is joined (RFC 9420, sections 7.1, 7.8, 7.9, 12.4.3.1 and 12.4.3.3):
+//! each rule, forged by whoever signs the GroupInfo.
 //!
 //! The tree of [`grown`] has everything that the rules speak of: blank leaves and parents, unmerged
 //! leaves at several levels, links of parent hashes that skip a blank.
@@ -163,8 +163,8 @@ fn unmerged_leaves_are_in_ascending_order_without_repetition() {
     assert!(list(&[5, 6, 7]).is_ok());
 }
 
-/// Covers OpenMLS #2186 and #2182, ts-mls (by reading: AND for OR) and mlspp: blank, out of range up to
-/// 2^32 - 1, or below another parent.
+/// Covers OpenMLS #2186 and #2182, ts-mls (by reading: AND for OR) and mlspp: blank, out of range
+/// up to 2^32 - 1, or below another parent.
 ///
 /// Edge of `Violation::UnmergedLeafNotDescendant`.
 #[test]
@@ -265,8 +265,8 @@ fn a_parent_that_two_nodes_claim_is_refused() {
     let mut leaf = (**group.tree.leaf(group.leaf(1)).unwrap()).clone();
     leaf.leaf_node_source = wire::LeafNodeSource::Commit { parent_hash };
     let leaf = group.sign_leaf(leaf, &bob, 1);
-    // The other's hash covers Bob's leaf, so it must be made again: a circle that only a collision of
-    // the hash closes. With his new leaf in the tree the old link is broken, and his own holds.
+    // The other's hash covers Bob's leaf, so it must be made again: a circle that only a collision
+    // of the hash closes. With his new leaf in the tree the old link is broken, and his own holds.
     let claimed = group.join(|nodes| *leaf_mut(nodes, 2) = leaf.clone());
     assert!(claimed.is_ok(), "one chain, through Bob");
     let neither = group.join(|nodes| {
