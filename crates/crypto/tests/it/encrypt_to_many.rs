@@ -14,16 +14,16 @@ fn every_recipient_opens_its_own_ciphertext_and_no_other() {
     for count in [0, 1, 2, 23, 24, 100] {
         let key_pairs: Vec<_> =
             (0..count).map(|_| suite.generate_key_pair(&mut random).unwrap()).collect();
-        let plaintexts: Vec<_> = (0..count).map(|number| Secret::from_slice(&[number; 5])).collect();
+        let plaintexts: Vec<_> =
+            (0..count).map(|number| Secret::from_slice(&[number; 5])).collect();
         let keys = key_pairs.iter().map(|key_pair| &key_pair.public_key);
         let recipients: Vec<(&HpkePublicKey, &Secret)> = keys.zip(&plaintexts).collect();
         let context = ("label", b"context".as_slice());
         let sealed = suite.encrypt_to_many(context, &recipients, &mut random).unwrap();
         assert_eq!(sealed.len(), recipients.len());
         for (index, key_pair) in key_pairs.iter().enumerate() {
-            let open = |at: usize| {
-                suite.decrypt_with_label(key_pair, context.0, context.1, &sealed[at])
-            };
+            let open =
+                |at: usize| suite.decrypt_with_label(key_pair, context.0, context.1, &sealed[at]);
             assert!(open(index).unwrap() == plaintexts[index]);
             assert!(index == 0 || open(index - 1).is_err());
         }
