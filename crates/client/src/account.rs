@@ -4,11 +4,10 @@
 //! cannot be reached it returns [`Error::Offline`], and the wish, if it was stored, goes out with
 //! the next exchange.
 
-use crate::engine::{BoxedRandom, Done, Engine, GroupSummary, Next, keys};
-use crate::store::{AccountRecord, Store};
+use crate::engine::{Done, Engine, GroupSummary, Next, Setup};
 use crate::transport::{HttpTransport, Transport};
-use crate::{Error, Event, GroupId, Identity, Misuse, ServiceFault, StoreError};
-use crypto::{Crypto, Secret};
+use crate::{Error, Event, GroupId, Identity, Misuse, ServiceFault};
+use crypto::Crypto;
 use delivery_api::log::LogPage;
 use delivery_api::{Name, Position, Problem};
 use std::path::Path;
@@ -23,8 +22,6 @@ use follow::Watches;
 pub struct Account {
     engine: Engine,
     transport: Arc<dyn Transport>,
-    identity: Identity,
-    server: String,
     watches: Watches,
     /// The last event that was handed out. It counts as taken when the next ones are asked for.
     handed_out: u64,
@@ -49,12 +46,11 @@ fn now() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }
 
-fn crypto() -> Crypto {
-    Crypto::new(crypto_aws_lc::provider())
-}
-
-fn random() -> BoxedRandom {
-    Box::new(crypto_aws_lc::SystemRandom)
+fn setup() -> Setup {
+    Setup {
+        crypto: Crypto::new(crypto_aws_lc::provider()),
+        random: Box::new(crypto_aws_lc::SystemRandom),
+    }
 }
 
 impl Account {
@@ -80,30 +76,12 @@ impl Account {
         transport: Arc<dyn Transport>,
     ) -> Result<Self, Error> {
         let name = Name::new(name).ok_or_else(|| Misuse::InvalidName(name.to_owned()))?;
-        match Store::open(home).map(drop) {
-            Err(StoreError::NoAccount) => {}
-            Err(error) => return Err(error.into()),
-            Ok(()) => return Err(Misuse::AccountExists.into()),
-        }
-        let mut store = Store::create(home)?;
-        let mut random = random();
-        let record = AccountRecord {
-            name,
-            server: server.to_owned(),
-            service_key: None,
-            device_key: Secret::random(keys::SEED_LENGTH, &mut *random)?,
-            signature_key: Secret::random(keys::SEED_LENGTH, &mut *random)?,
-            registered: false,
-        };
-        let transaction = store.transaction()?;
-        transaction.put_account(&record)?;
-        transaction.commit()?;
-        let mut account = Self::with(store, transport, random)?;
+        let mut account = Self::over(Engine::create(home, &name, server, setup())?, transport);
         match account.drive() {
             Ok(()) => Ok(account),
             Err(error @ Error::Offline(_)) if account.engine.knows_service() => Err(error),
             Err(error) => {
-                account.engine.into_store().delete(home)?;
+                account.engine.delete(home)?;
                 Err(error)
             }
         }
@@ -114,9 +92,9 @@ impl Account {
     /// # Errors
     /// There is none, or another process uses it.
     pub fn open(home: &Path) -> Result<Self, Error> {
-        let mut store = Store::open(home)?;
-        let server = store.transaction()?.account()?.ok_or(StoreError::NoAccount)?.server;
-        Self::with(store, Arc::new(HttpTransport::new(&server)?), random())
+        let engine = Engine::open(home, setup())?;
+        let transport = Arc::new(HttpTransport::new(engine.server())?);
+        Ok(Self::over(engine, transport))
     }
 
     /// [`Account::open`] over another transport.
@@ -124,37 +102,29 @@ impl Account {
     /// # Errors
     /// As [`Account::open`].
     pub fn open_with(home: &Path, transport: Arc<dyn Transport>) -> Result<Self, Error> {
-        Self::with(Store::open(home)?, transport, random())
+        Ok(Self::over(Engine::open(home, setup())?, transport))
     }
 
-    fn with(
-        mut store: Store,
-        transport: Arc<dyn Transport>,
-        random: BoxedRandom,
-    ) -> Result<Self, Error> {
-        let server = store.transaction()?.account()?.ok_or(StoreError::NoAccount)?.server;
-        let engine = Engine::open(store, &crypto(), random)?;
-        let identity = engine.identity().clone();
-        let watches = Watches::default();
-        Ok(Self { engine, transport, identity, server, watches, handed_out: 0 })
+    fn over(engine: Engine, transport: Arc<dyn Transport>) -> Self {
+        Self { engine, transport, watches: Watches::default(), handed_out: 0 }
     }
 
     /// The account's name.
     #[must_use]
     pub fn name(&self) -> &Name {
-        &self.identity.name
+        &self.engine.identity().name
     }
 
     /// The account's name and device.
     #[must_use]
     pub fn identity(&self) -> &Identity {
-        &self.identity
+        self.engine.identity()
     }
 
     /// The delivery service's address.
     #[must_use]
     pub fn server(&self) -> &str {
-        &self.server
+        self.engine.server()
     }
 
     /// Creates a group with this account as its only member.
@@ -298,9 +268,14 @@ impl Account {
     }
 
     fn await_outcome(&mut self, intent: u64) -> Result<Done, Error> {
-        self.drive()?;
-        let lost = || ServiceFault::Inconsistent("an exchange ended without an outcome");
-        self.engine.take_outcome(intent).unwrap_or_else(|| Err(lost().into()))
+        let driven = self.drive();
+        // What failed may have been something behind it.
+        if let Some(outcome) = self.engine.take_outcome(intent) {
+            return outcome;
+        }
+        self.engine.leave(intent);
+        driven?;
+        Err(ServiceFault::Inconsistent("an exchange ended without an outcome").into())
     }
 
     /// Carries out what the engine plans, until it plans nothing more.

@@ -1,6 +1,6 @@
 //! The engine: decides what to ask the service and what an answer means. It does no network I/O.
 //!
-//! Calling order:
+//! Calling order, behind [`Engine::create`] or [`Engine::open`]:
 //!
 //! 1. Say what is wanted: [`Engine::create_group`], [`Engine::add`], [`Engine::remove`],
 //!    [`Engine::send`], [`Engine::update_keys`], or [`Engine::sync`] to fetch what is new. Wishes
@@ -39,16 +39,17 @@ mod submit;
 
 use crate::id::LOG_EXTENSION;
 use crate::identity::{self, PinnedNames, Pins};
-use crate::store::{GroupStatus, IntentRecord, NewEvent, Store, StoreError};
+use crate::store::{AccountRecord, GroupStatus, IntentRecord, NewEvent, Store, StoreError};
 use crate::transport::{HttpRequest, HttpResponse};
 use crate::{Error, Event, EventKind, GroupId, Misuse};
 use asked::Asked;
-use crypto::{Crypto, Random};
-use delivery_api::{Position, Problem};
+use crypto::{Crypto, Random, Secret};
+use delivery_api::{Name, Position, Problem};
 use keys::Keys;
 use locate::Search;
 use mls::{Client, ClientConfig, NoPsks, PendingCommit, Settings};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,14 @@ pub use issue::Done;
 
 /// Where randomness comes from.
 pub type BoxedRandom = Box<dyn Random + Send>;
+
+/// What an engine is given from outside.
+pub struct Setup {
+    /// The cipher suites and the backend.
+    pub crypto: Crypto,
+    /// Randomness.
+    pub random: BoxedRandom,
+}
 
 /// What to do next.
 #[derive(Debug)]
@@ -101,6 +110,7 @@ struct OpenGroup {
 pub struct Engine {
     store: Store,
     keys: Keys,
+    server: String,
     client: Client,
     policy: Arc<PinnedNames>,
     random: BoxedRandom,
@@ -115,15 +125,41 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// The engine of the account in a store.
+    /// Makes an account in a folder, which must not hold one yet. The service learns of it with the
+    /// first exchange.
     ///
     /// # Errors
-    /// The store holds no account, or not one that this client can use.
-    pub(crate) fn open(
-        mut store: Store,
-        crypto: &Crypto,
-        random: BoxedRandom,
-    ) -> Result<Self, Error> {
+    /// The folder holds an account or cannot be used, or there is no randomness.
+    pub fn create(home: &Path, name: &Name, server: &str, mut setup: Setup) -> Result<Self, Error> {
+        match Store::open(home).map(drop) {
+            Err(StoreError::NoAccount) => {}
+            Err(error) => return Err(error.into()),
+            Ok(()) => return Err(Misuse::AccountExists.into()),
+        }
+        let mut store = Store::create(home)?;
+        let transaction = store.transaction()?;
+        transaction.put_account(&AccountRecord {
+            name: name.clone(),
+            server: server.to_owned(),
+            service_key: None,
+            device_key: Secret::random(keys::SEED_LENGTH, &mut *setup.random)?,
+            signature_key: Secret::random(keys::SEED_LENGTH, &mut *setup.random)?,
+            registered: false,
+        })?;
+        transaction.commit()?;
+        Self::over(store, setup)
+    }
+
+    /// Opens the account in a folder.
+    ///
+    /// # Errors
+    /// There is none, or another process uses it.
+    pub fn open(home: &Path, setup: Setup) -> Result<Self, Error> {
+        Self::over(Store::open(home)?, setup)
+    }
+
+    fn over(mut store: Store, setup: Setup) -> Result<Self, Error> {
+        let Setup { crypto, random } = setup;
         let transaction = store.transaction()?;
         let account = transaction.account()?.ok_or(StoreError::NoAccount)?;
         let pins = Arc::new(Pins::new(transaction.pins()?));
@@ -132,10 +168,11 @@ impl Engine {
         let provider = Arc::clone(suite.provider());
         let keys = Keys::new(suite, &account)?;
         let policy = Arc::new(PinnedNames { provider, pins });
-        let client = client(crypto, &keys, &policy)?;
+        let client = client(&crypto, &keys, &policy)?;
         Ok(Self {
             store,
             keys,
+            server: account.server,
             client,
             policy,
             random,
@@ -152,6 +189,12 @@ impl Engine {
     #[must_use]
     pub fn identity(&self) -> &identity::Identity {
         &self.keys.identity
+    }
+
+    /// The service's address, as it was given when the account was made.
+    #[must_use]
+    pub fn server(&self) -> &str {
+        &self.server
     }
 
     /// Says that news is wanted: of every group, of the inbox, of the stock of key packages.
@@ -256,8 +299,15 @@ impl Engine {
 
     /// What became of an intent; `None` while it is not done.
     pub fn take_outcome(&mut self, intent: u64) -> Option<Result<Done, Error>> {
+        let outcome = self.outcomes.remove(&intent)?;
         self.awaited.remove(&intent);
-        self.outcomes.remove(&intent)
+        Some(outcome)
+    }
+
+    /// Says that nobody waits for an intent any more: if it fails later, that is an event.
+    pub fn leave(&mut self, intent: u64) {
+        self.awaited.remove(&intent);
+        self.outcomes.remove(&intent);
     }
 
     /// The next step that the store demands.
@@ -375,9 +425,9 @@ impl Engine {
         self.keys.service.is_some()
     }
 
-    /// The store, for an account that turned out not to be possible.
-    pub(crate) fn into_store(self) -> Store {
-        self.store
+    /// Deletes an account that turned out not to be possible.
+    pub(crate) fn delete(self, home: &Path) -> Result<(), Error> {
+        Ok(self.store.delete(home)?)
     }
 }
 

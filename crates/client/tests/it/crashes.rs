@@ -252,3 +252,24 @@ fn a_client_that_dies_at_any_request_carries_on_and_does_everything_once() {
         }
     }
 }
+
+#[test]
+fn a_wish_that_turns_out_to_be_impossible_later_is_told_as_an_event() {
+    let world = World::new();
+    let transport = world.transport();
+    let mut bob = world.account_over("bob", transport.clone());
+    let mut alice = world.account("alice");
+    let group = alice.create_group("garden").unwrap();
+    alice.add(&group, &["bob"]).unwrap();
+    bob.receive().unwrap();
+    bob.set_read().unwrap();
+    transport.fail_next(Fault::LoseRequest("/entries"));
+    assert!(matches!(bob.send(&group, "too late"), Err(Error::Offline(_))));
+    alice.remove(&group, &["bob"]).unwrap();
+    let expected = [
+        "alice removed me",
+        "failed to send a message: the group cannot be used: this account was removed from it",
+    ];
+    assert_eq!(lines(&bob.receive().unwrap()), expected);
+    assert!(bob.receive().unwrap().is_empty());
+}

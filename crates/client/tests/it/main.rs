@@ -4,6 +4,7 @@
 
 mod conversation;
 mod crashes;
+mod engine;
 mod races;
 mod trust;
 mod world;
