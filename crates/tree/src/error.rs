@@ -183,7 +183,8 @@ wire::violations! {
         InvalidKeyPackageSignature = "10.1",
         /// A leaf's signature does not verify.
         InvalidLeafSignature = "7.3",
-        /// A parent node is not parent-hash valid: not exactly one descendant was set together with it.
+        /// A parent node is not parent-hash valid: not exactly one descendant was set together with
+        /// it.
         InvalidParentHash = "7.9.2",
         /// A key package is for another protocol version or cipher suite than the group's.
         KeyPackageVersionOrCipherSuite = "10.1",

@@ -1,21 +1,22 @@
 //! A group followed from outside (RFC 9420, sections 6.2, 8.2, 12.4.2 and 12.4.3): the public state
 //! that a delivery service, a monitor or a joiner to be can keep without any secret.
 //!
-//! It starts from a GroupInfo and goes on with the PublicMessages of the group: signatures, proposal
-//! lists, paths, external commits and transcript hashes are verified exactly as members do.
+//! It starts from a GroupInfo and goes on with the PublicMessages of the group: signatures,
+//! proposal lists, paths, external commits and transcript hashes are verified exactly as members
+//! do.
 //!
 //! # What it cannot verify
 //!
-//! * *Membership tags* and *confirmation tags* are MACs under secrets of the epoch. Only their length
-//!   is checked.
+//! * *Membership tags* and *confirmation tags* are MACs under secrets of the epoch. Only their
+//!   length is checked.
 //! * The *ciphertexts* of a path and the `kem_output` of an external commit are opaque.
 //! * Whether the *pre-shared keys* of a commit exist.
 //!
 //! So whoever follows accepts some commits that members refuse, all of them signed by a member or a
-//! joiner: a malicious insider can lead a follower and the group apart. Whoever must not be led apart
-//! asks members (a GroupInfo of the epoch, see [`PublicGroup::verify_group_info`], or a quorum of their
-//! reports) before it believes an epoch. No honest member's commit is ever refused here that members
-//! accept, if the application's policies are theirs.
+//! joiner: a malicious insider can lead a follower and the group apart. Whoever must not be led
+//! apart asks members (a GroupInfo of the epoch, see [`PublicGroup::verify_group_info`], or a
+//! quorum of their reports) before it believes an epoch. What members accept is accepted here, if
+//! the application's policies and limits are theirs.
 //!
 //! A group that sends its handshake messages encrypted cannot be followed.
 
@@ -141,8 +142,8 @@ impl PublicGroup {
     /// propose from outside could fill the memory.
     pub const PROPOSALS_MAX: usize = 1024;
 
-    /// Follows a group from the epoch that a GroupInfo describes, after verifying all of it as a joiner
-    /// does (section 12.4.3.1). The tree is passed unless the GroupInfo holds it.
+    /// Follows a group from the epoch that a GroupInfo describes, after verifying all of it as a
+    /// joiner does (section 12.4.3.1). The tree is passed unless the GroupInfo holds it.
     ///
     /// That the group exists and is in this epoch rests on the word of the member who signed.
     pub fn new(
@@ -270,8 +271,8 @@ fn interim(suite: &Suite, group_info: &GroupInfo) -> Result<InterimTranscriptHas
     Ok(confirmed.interim(suite, &group_info.confirmation_tag)?)
 }
 
-/// "The public key is taken from the LeafNode of the ratchet tree with leaf index signer. If the node
-/// is blank or if signature verification fails, return an error" (section 12.4.3.1).
+/// "The public key is taken from the LeafNode of the ratchet tree with leaf index signer. If the
+/// node is blank or if signature verification fails, return an error" (section 12.4.3.1).
 fn verify_signer(suite: &Suite, tree: &RatchetTree, group_info: &GroupInfo) -> Result<(), Error> {
     let (_, signer) = tree.member(group_info.signer).ok_or(Violation::GroupInfoSigner)?;
     let verified = group_info.verify_signature(suite, &signer.signature_key);

@@ -44,7 +44,9 @@ fn warm() -> (Suite, SeededRandom, RatchetTree) {
     let suite = Crypto::new(crypto_aws_lc::provider()).suite(CipherSuite(1)).unwrap();
     let mut random = SeededRandom::new(1024);
     let mut tree = RatchetTree::new(leaf_node(&mut random));
-    (1..LEAVES).for_each(|_| drop(tree.add_leaf(leaf_node(&mut random)).unwrap()));
+    for _ in 1..LEAVES {
+        tree.add_leaf(leaf_node(&mut random)).unwrap();
+    }
     for leaf in tree.size().iter_leaves().step_by(2) {
         commit(&suite, &mut tree, leaf, &mut random);
     }

@@ -7,6 +7,7 @@ mod histories;
 mod identity;
 mod official;
 mod public_forge;
+mod public_life;
 mod public_messages;
 mod public_state;
 mod reference;

@@ -1,5 +1,5 @@
-//! GroupInfos and PublicMessages of a forged [`Group`], as a follower sees them: really signed, with
-//! tags that nobody without secrets can tell from right ones.
+//! GroupInfos and PublicMessages of a forged [`Group`], as a follower sees them: really signed,
+//! with tags that nobody without secrets can tell from right ones.
 
 use crypto::Crypto;
 use tree::{Committer, ListedProposal, PublicGroup, PublicReceived, StagedPublicCommit};

@@ -1,5 +1,5 @@
-//! Forged messages to a follower (RFC 9420, sections 6.1, 12.1.8 and 12.4.2): each rule that it holds
-//! itself, and the closest message that it accepts.
+//! Forged messages to a follower (RFC 9420, sections 6.1, 12.1.8 and 12.4.2): each rule that it
+//! holds itself, and the closest message that it accepts.
 
 use crypto::Signer;
 use tree::{Error, Misuse, PublicGroup, PublicReceived, Violation};

@@ -1,5 +1,5 @@
-//! The state of a follower (RFC 9420, sections 8.2 and 12.4.3): where it starts, what a commit makes of
-//! it, and that it can be kept.
+//! The state of a follower (RFC 9420, sections 8.2 and 12.4.3): where it starts, what a commit
+//! makes of it, and that it can be kept.
 
 use std::collections::BTreeMap;
 

@@ -19,7 +19,7 @@ fn a_member_is_added_only_if_removed_by_the_same_commit() {
     let mut group = Group::of(4);
     let bob = group.member(1);
     let add = group.add_person(&bob, |_| {});
-    assert_eq!(broken(group.apply(0, &[add.clone()])), Violation::AddOfMember);
+    assert_eq!(broken(group.apply(0, std::slice::from_ref(&add))), Violation::AddOfMember);
     let other = [group.remove(2), add.clone()];
     assert_eq!(broken(group.apply(0, &other)), Violation::AddOfMember);
     for list in [[group.remove(1), add.clone()], [add, group.remove(1)]] {
@@ -183,7 +183,7 @@ fn a_path_is_required_by_the_types_that_section_12_4_says() {
         group.proposed(0, Proposal::ReInit(reinit(1))),
     ];
     for proposal in optional {
-        assert!(!group.apply(0, &[proposal.clone()]).unwrap().path_required);
+        assert!(!group.apply(0, std::slice::from_ref(&proposal)).unwrap().path_required);
         let with_another = [proposal, group.remove(1)];
         assert!(path_required(&with_another));
     }
