@@ -142,29 +142,26 @@ wire::violations! {
         DuplicatePsk = "12.2",
         /// Two members have the same signature key.
         DuplicateSignatureKey = "7.3",
-        /// A parent node lists an unmerged leaf twice, or its unmerged leaves are not in ascending
-        /// order.
-        UnsortedUnmergedLeaves = "7.1",
         /// A ratchet tree holds no node.
         EmptyRatchetTree = "12.4.3.3",
         /// A leaf's extension type is not listed in its own capabilities.
         ExtensionNotInCapabilities = "7.3",
         /// An extension of the GroupContext is not supported by every member.
         ExtensionNotSupportedByMembers = "13.4",
-        /// A commit by a member holds an ExternalInit.
-        ExternalInitByMember = "12.2",
-        /// An external commit does not hold exactly one ExternalInit.
-        ExternalInitCount = "12.2",
         /// An external commit holds a proposal other than ExternalInit, Remove and PreSharedKey.
         ExternalCommitProposal = "12.2",
         /// An external commit holds a proposal by reference.
         ExternalCommitReference = "12.4.3.2",
         /// An external commit holds more than one Remove.
         ExternalCommitRemoves = "12.2",
-        /// A sender outside the group proposes something that it may not.
-        ExternalSenderProposal = "12.1.8",
+        /// A commit by a member holds an ExternalInit.
+        ExternalInitByMember = "12.2",
+        /// An external commit does not hold exactly one ExternalInit.
+        ExternalInitCount = "12.2",
         /// An external sender says something else than a proposal.
         ExternalSenderContent = "6.1",
+        /// A sender outside the group proposes something that it may not.
+        ExternalSenderProposal = "12.1.8",
         /// The external_senders extension has no entry for the sender of a proposal.
         ExternalSenderUnknown = "12.1.8.1",
         /// A GroupInfo describes another state of the epoch than the one the group is in.
@@ -192,10 +189,10 @@ wire::violations! {
         LastEpoch = "12",
         /// A leaf is larger than this implementation takes.
         LeafTooLarge = "7.2",
-        /// The current time is outside the lifetime of a leaf.
-        LifetimeExpired = "7.3",
         /// A leaf's lifetime ends before it starts.
         LifetimeEndsBeforeStart = "7.2",
+        /// The current time is outside the lifetime of a leaf.
+        LifetimeExpired = "7.3",
         /// A leaf's lifetime is longer than the application allows.
         LifetimeTooLong = "7.2",
         /// A commit changes the extensions of the GroupContext twice.
@@ -240,18 +237,21 @@ wire::violations! {
         TagLength = "6.1",
         /// A ratchet tree ends with a blank node.
         TrailingBlankNodes = "12.4.3.3",
+        /// A new leaf keeps the encryption key of the one it replaces.
+        UnchangedEncryptionKey = "7.3",
         /// An unmerged leaf is blank, out of range, or not below the parent that lists it.
         UnmergedLeafNotDescendant = "12.4.3.1",
         /// A node between a parent and its unmerged leaf does not list that leaf.
         UnmergedLeafNotListedBetween = "12.4.3.1",
-        /// A new leaf keeps the encryption key of the one it replaces.
-        UnchangedEncryptionKey = "7.3",
-        /// An Update by a sender who is not a member of the group.
-        UpdateOfBlank = "12.1.2",
+        /// A parent node lists an unmerged leaf twice, or its unmerged leaves are not in ascending
+        /// order.
+        UnsortedUnmergedLeaves = "7.1",
         /// A proposal of a type that some member does not support.
         UnsupportedProposalType = "12.2",
         /// A group in a protocol version other than MLS 1.0.
         UnsupportedVersion = "12.4.3.1",
+        /// An Update by a sender who is not a member of the group.
+        UpdateOfBlank = "12.1.2",
         /// A leaf's capabilities lack the group's protocol version or cipher suite.
         VersionOrCipherSuiteNotInCapabilities = "7.2",
         /// A message names another epoch than the one it is processed in.
