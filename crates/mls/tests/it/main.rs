@@ -10,6 +10,7 @@ mod crash_world;
 mod erasure_debug;
 mod erasure_forget;
 mod erasure_history;
+mod erasure_table;
 mod erasure_trace;
 mod features_capabilities;
 mod features_delivery;
