@@ -292,7 +292,8 @@ impl RatchetTree {
     }
 
     /// The tree that a `ratchet_tree` extension describes (section 12.4.3.3). Its shape is checked
-    /// and keys are found unique; everything else is checked by [`crate::rules::ratchet_tree`].
+    /// and keys are found unique; everything else is checked by
+    /// [`crate::rules::verify_ratchet_tree`].
     pub fn from_nodes(nodes: RatchetTreeNodes) -> Result<Self, Violation> {
         let RatchetTreeNodes(nodes) = nodes;
         match nodes.last() {

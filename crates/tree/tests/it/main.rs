@@ -4,6 +4,7 @@
 
 mod forge;
 mod histories;
+mod hostile_tree;
 mod identity;
 mod official;
 mod public_forge;
