@@ -19,6 +19,43 @@
 //! the application's policies and limits are theirs.
 //!
 //! A group that sends its handshake messages encrypted cannot be followed.
+//!
+//! ```
+//! use mls::{CommitOptions, GroupInfoOptions, HandshakeFormat, MlsMessageBody};
+//! use testkit::{AcceptAll, NOW, Traits, group_of};
+//! use tree::rules::LifetimeRules;
+//! use tree::{Checks, PskPurpose, PublicGroup, PublicReceived};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let traits = || Traits::new(1).handshakes(HandshakeFormat::Public);
+//! # let mut people = group_of(&["alice", "bob"], traits);
+//! # let options = GroupInfoOptions { ratchet_tree: true, external_pub: false };
+//! # let published = people[0].group().group_info(options, &mut crypto_aws_lc::SystemRandom)?;
+//! // What the application's policy and settings are, for the members as for whoever follows them.
+//! let checks = Checks {
+//!     identity: &AcceptAll,
+//!     lifetimes: LifetimeRules::default(),
+//!     now: NOW,
+//!     sending: false,
+//!     psk_purpose: PskPurpose::Ordinary,
+//! };
+//! let crypto = crypto::Crypto::new(crypto_aws_lc::provider());
+//! let MlsMessageBody::GroupInfo(info) = published.0 else { return Ok(()) };
+//! let mut follower = PublicGroup::new(&crypto, &info, None, &checks)?;
+//! assert_eq!(follower.members().count(), 2);
+//!
+//! // Alice removes Bob.
+//! # let bob = people[1].group().own_leaf();
+//! # let sent = people[0].commit_and_advance(CommitOptions::new().remove_member(bob));
+//! match follower.process(&sent.commit, &checks)? {
+//!     PublicReceived::Commit(staged) => drop(follower.advance(*staged)?),
+//!     PublicReceived::Proposal(_) => {}
+//! }
+//! assert_eq!(follower.members().count(), 1);
+//! assert_eq!(follower.context(), people[0].group().context());
+//! # Ok(())
+//! # }
+//! ```
 
 mod process;
 mod state;
