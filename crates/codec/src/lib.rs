@@ -56,9 +56,18 @@ pub trait Decode: Sized {
 /// codec::fields!(Point { x, y });
 /// assert_eq!(codec::Encode::to_bytes(&Point { x: 1, y: 2 }), [0, 1, 0, 2]);
 /// ```
+///
+/// A vector whose elements are much larger in memory than on the wire gets a limit:
+///
+/// ```
+/// struct Names { names: Vec<codec::Opaque> }
+/// codec::fields!(Names { names <= 2 });
+/// let read = |bytes: &[u8]| <Names as codec::Decode>::from_bytes(bytes).is_ok();
+/// assert_eq!([read(&[2, 0, 0]), read(&[3, 0, 0, 0])], [true, false]);
+/// ```
 #[macro_export]
 macro_rules! fields {
-    ($name:ty { $($field:tt),* $(,)? }) => {
+    ($name:ty { $($field:tt $(<= $count_max:expr)?),* $(,)? }) => {
         impl $crate::Encode for $name {
             fn encode(&self, writer: &mut $crate::Writer) {
                 $($crate::Encode::encode(&self.$field, writer);)*
@@ -68,9 +77,21 @@ macro_rules! fields {
             fn decode(
                 reader: &mut $crate::Reader<'_>,
             ) -> ::core::result::Result<Self, $crate::DecodeError> {
-                Ok(Self { $($field: $crate::Decode::decode(reader)?),* })
+                Ok(Self { $($field: $crate::decode_field!(reader, $field $(, $count_max)?)),* })
             }
         }
+    };
+}
+
+/// One field of [`fields!`].
+#[doc(hidden)]
+#[macro_export]
+macro_rules! decode_field {
+    ($reader:expr, $field:tt) => {
+        $crate::Decode::decode($reader)?
+    };
+    ($reader:expr, $field:tt, $count_max:expr) => {
+        $reader.elements($count_max, stringify!($field))?
     };
 }
 
@@ -144,17 +165,8 @@ impl<T: Encode> Encode for [T] {
 
 impl<T: Decode> Decode for Vec<T> {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut elements = reader.vector()?;
-        let mut values = Vec::new();
-        while !elements.is_empty() {
-            let before = elements.offset();
-            values.push(T::decode(&mut elements)?);
-            // Elements that consume nothing would be read for ever.
-            if elements.offset() == before {
-                return Err(elements.error(DecodeErrorKind::InvalidValue("empty element")));
-            }
-        }
-        Ok(values)
+        // A vector cannot have more elements than this, for want of bytes.
+        reader.elements(VECTOR_BYTES_MAX, "elements")
     }
 }
 

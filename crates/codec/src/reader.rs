@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::Decode;
+
 /// Why bytes are not an encoding of the expected structure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -134,6 +136,29 @@ impl<'a> Reader<'a> {
         let length = self.length()?;
         let offset = self.offset;
         Ok(Reader { rest: self.take(length)?, offset })
+    }
+
+    /// The elements of a vector with a length header; more than `count_max` are refused as too many
+    /// of `what`. They may be far larger in memory than on the wire.
+    pub fn elements<T: Decode>(
+        &mut self,
+        count_max: usize,
+        what: &'static str,
+    ) -> Result<Vec<T>, DecodeError> {
+        let mut elements = self.vector()?;
+        let mut values = Vec::new();
+        while !elements.is_empty() {
+            if values.len() == count_max {
+                return Err(elements.error(DecodeErrorKind::LimitExceeded(what)));
+            }
+            let before = elements.offset();
+            values.push(T::decode(&mut elements)?);
+            // Elements that consume nothing would be read for ever.
+            if elements.offset() == before {
+                return Err(elements.error(DecodeErrorKind::InvalidValue("empty element")));
+            }
+        }
+        Ok(values)
     }
 
     /// The contents of `opaque<V>`, borrowed.

@@ -2,7 +2,7 @@
 
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
 
-use crate::{Proposal, ProposalRef, UpdatePath};
+use crate::{Proposal, ProposalRef, RATCHET_TREE_LEAVES_MAX, UpdatePath};
 
 /// `ProposalOrRef`: a proposal in place, or the reference of one that was sent before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -39,6 +39,10 @@ impl Decode for ProposalOrRef {
     }
 }
 
+/// The most proposals that are accepted in a commit: one for each leaf of the largest tree. One takes
+/// seven bytes on the wire and more than a hundred in memory.
+pub const COMMIT_PROPOSALS_MAX: usize = RATCHET_TREE_LEAVES_MAX;
+
 /// A commit: the proposals it covers and, unless only some kinds are covered, new keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
@@ -48,4 +52,4 @@ pub struct Commit {
     pub path: Option<UpdatePath>,
 }
 
-codec::fields!(Commit { proposals, path });
+codec::fields!(Commit { proposals <= COMMIT_PROPOSALS_MAX, path });

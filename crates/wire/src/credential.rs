@@ -4,6 +4,10 @@ use codec::{Decode, DecodeError, Encode, Opaque, Reader, Writer};
 
 use crate::CredentialType;
 
+/// The most certificates that are accepted in a chain, whatever a policy makes of it: an empty one
+/// takes a byte on the wire.
+pub const CERTIFICATES_MAX: usize = 256;
+
 /// A credential. Every registered type is one vector, so an unknown type is kept as its bytes.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Credential {
@@ -47,7 +51,7 @@ impl Decode for Credential {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         Ok(match CredentialType::decode(reader)? {
             CredentialType::BASIC => Self::Basic(Opaque::decode(reader)?),
-            CredentialType::X509 => Self::X509(Vec::decode(reader)?),
+            CredentialType::X509 => Self::X509(reader.elements(CERTIFICATES_MAX, "certificates")?),
             other => Self::Other(other, Opaque::decode(reader)?),
         })
     }

@@ -26,6 +26,12 @@ impl Extension {
     }
 }
 
+/// The most extensions that a list can have: types have 16 bits, and none may occur twice.
+pub const EXTENSIONS_MAX: usize = 1 << 16;
+
+/// The most services outside the group that it can let propose; they are read whenever one does.
+pub const EXTERNAL_SENDERS_MAX: usize = 4096;
+
 /// `Extension extensions<V>`: a list in the order of the wire.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Extensions(pub Vec<Extension>);
@@ -38,7 +44,7 @@ impl Encode for Extensions {
 
 impl Decode for Extensions {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        Ok(Self(Vec::decode(reader)?))
+        Ok(Self(reader.elements(EXTENSIONS_MAX, "extensions")?))
     }
 }
 
@@ -83,7 +89,11 @@ impl Extensions {
 
     /// `external_senders` (section 12.1.8.1).
     pub fn external_senders(&self) -> Result<Option<Vec<ExternalSender>>, DecodeError> {
-        self.parse(ExtensionType::EXTERNAL_SENDERS)
+        let Some(data) = self.find(ExtensionType::EXTERNAL_SENDERS) else { return Ok(None) };
+        let mut reader = Reader::new(data);
+        let senders = reader.elements(EXTERNAL_SENDERS_MAX, "external senders")?;
+        reader.finish()?;
+        Ok(Some(senders))
     }
 
     /// `external_pub` (section 12.4.3.2).

@@ -31,9 +31,11 @@ pub use capabilities::{Capabilities, RequiredCapabilities};
 pub use code_points::{
     CredentialType, ExtensionType, GREASE_VALUES, ProposalType, ProtocolVersion, WireFormat,
 };
-pub use commit::{Commit, ProposalOrRef};
-pub use credential::Credential;
-pub use extension::{Extension, Extensions, ExternalPub, ExternalSender};
+pub use commit::{COMMIT_PROPOSALS_MAX, Commit, ProposalOrRef};
+pub use credential::{CERTIFICATES_MAX, Credential};
+pub use extension::{
+    EXTENSIONS_MAX, EXTERNAL_SENDERS_MAX, Extension, Extensions, ExternalPub, ExternalSender,
+};
 pub use framed_content::{Content, ContentType, FramedContent, Sender};
 pub use group_context::GroupContext;
 pub use group_info::GroupInfo;
@@ -45,8 +47,10 @@ pub use proposal::{Proposal, ReInit};
 pub use psk::{PreSharedKeyId, PskKind, PskLabel, ResumptionPskUsage};
 pub use public_message::PublicMessage;
 pub use ratchet_tree::{Node, ParentNode, RATCHET_TREE_LEAVES_MAX, RatchetTreeNodes};
-pub use update_path::{UpdatePath, UpdatePathNode};
-pub use welcome::{EncryptedGroupSecrets, GroupSecrets, Welcome};
+pub use update_path::{PATH_NODES_MAX, UpdatePath, UpdatePathNode};
+pub use welcome::{
+    EncryptedGroupSecrets, GROUP_SECRETS_PSKS_MAX, GroupSecrets, WELCOME_SECRETS_MAX, Welcome,
+};
 
 #[cfg(test)]
 mod tests;

@@ -72,14 +72,6 @@ impl Encode for RatchetTreeNodes {
 
 impl Decode for RatchetTreeNodes {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut elements = reader.vector()?;
-        let mut nodes = Vec::new();
-        while !elements.is_empty() {
-            if nodes.len() == 2 * RATCHET_TREE_LEAVES_MAX {
-                return Err(elements.error(DecodeErrorKind::LimitExceeded("ratchet tree leaves")));
-            }
-            nodes.push(Option::decode(&mut elements)?);
-        }
-        Ok(Self(nodes))
+        Ok(Self(reader.elements(2 * RATCHET_TREE_LEAVES_MAX, "ratchet tree leaves")?))
     }
 }

@@ -2,7 +2,10 @@
 
 use crypto::{HpkeCiphertext, HpkePublicKey};
 
-use crate::LeafNode;
+use crate::{LeafNode, RATCHET_TREE_LEAVES_MAX};
+
+/// The most nodes that a path can have: a tree of 2^31 leaves is 31 levels high.
+pub const PATH_NODES_MAX: usize = 31;
 
 /// One node of the sender's filtered direct path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,7 +16,10 @@ pub struct UpdatePathNode {
     pub encrypted_path_secret: Vec<HpkeCiphertext>,
 }
 
-codec::fields!(UpdatePathNode { encryption_key, encrypted_path_secret });
+codec::fields!(UpdatePathNode {
+    encryption_key,
+    encrypted_path_secret <= RATCHET_TREE_LEAVES_MAX,
+});
 
 /// A new leaf and new keys for the sender's filtered direct path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,4 +30,4 @@ pub struct UpdatePath {
     pub nodes: Vec<UpdatePathNode>,
 }
 
-codec::fields!(UpdatePath { leaf_node, nodes });
+codec::fields!(UpdatePath { leaf_node, nodes <= PATH_NODES_MAX });

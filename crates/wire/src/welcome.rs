@@ -3,7 +3,13 @@
 use codec::Opaque;
 use crypto::{CipherSuite, HpkeCiphertext, Secret};
 
-use crate::{KeyPackageRef, PreSharedKeyId};
+use crate::{KeyPackageRef, PreSharedKeyId, RATCHET_TREE_LEAVES_MAX};
+
+/// The most pre-shared keys that a Welcome can name: PSKLabel counts them in 16 bits (section 8.4).
+pub const GROUP_SECRETS_PSKS_MAX: usize = u16::MAX as usize;
+
+/// The most new members that are accepted in a Welcome: as many as fit into the largest tree.
+pub const WELCOME_SECRETS_MAX: usize = RATCHET_TREE_LEAVES_MAX;
 
 /// `GroupSecrets`: what a new member is told in confidence.
 #[derive(Debug, PartialEq, Eq)]
@@ -17,7 +23,7 @@ pub struct GroupSecrets {
     pub psks: Vec<PreSharedKeyId>,
 }
 
-codec::fields!(GroupSecrets { joiner_secret, path_secret, psks });
+codec::fields!(GroupSecrets { joiner_secret, path_secret, psks <= GROUP_SECRETS_PSKS_MAX });
 
 /// `EncryptedGroupSecrets`: one new member's share.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,4 +47,4 @@ pub struct Welcome {
     pub encrypted_group_info: Opaque,
 }
 
-codec::fields!(Welcome { cipher_suite, secrets, encrypted_group_info });
+codec::fields!(Welcome { cipher_suite, secrets <= WELCOME_SECRETS_MAX, encrypted_group_info });

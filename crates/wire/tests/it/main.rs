@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
+mod limits;
+
 use codec::{Decode, DecodeErrorKind, Encode, Opaque};
 use crypto::Crypto;
 use testkit::SeededRandom;
