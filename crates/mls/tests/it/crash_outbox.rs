@@ -4,14 +4,16 @@
 use mls::{CommitOptions, Delta, GroupParams, MlsMessage, Received, Storage};
 use mls::{Decode as _, Encode as _};
 use rusqlite::{Connection, Transaction, params};
-use storage_sqlite::{SCHEMA, SqliteRows};
+use storage_sqlite::SqliteRows;
 use testkit::{NOW, Person, Traits};
+
+use crate::crash_store::open;
 
 const GROUP_ID: &[u8] = b"group";
 const TABLES: &str = "
-    CREATE TABLE IF NOT EXISTS outbox (bytes BLOB NOT NULL) STRICT;
-    CREATE TABLE IF NOT EXISTS heard (text TEXT NOT NULL) STRICT;
-    CREATE TABLE IF NOT EXISTS done (step INTEGER NOT NULL) STRICT;";
+    CREATE TABLE outbox (bytes BLOB NOT NULL) STRICT;
+    CREATE TABLE heard (text TEXT NOT NULL) STRICT;
+    CREATE TABLE done (step INTEGER NOT NULL) STRICT;";
 
 /// Where the program dies, if it does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,9 +35,7 @@ struct App {
 
 impl App {
     fn start(name: &str, path: &std::path::Path) -> Self {
-        let database = Connection::open(path).unwrap();
-        database.pragma_update(None, "synchronous", "OFF").unwrap();
-        database.execute_batch(&format!("{SCHEMA}{TABLES}")).unwrap();
+        let database = open(path, TABLES);
         let mut person = Person::new(name, Traits::new(1));
         // Another process has other randomness.
         let count = |table| format!("SELECT count(*) FROM {table}");

@@ -1,7 +1,7 @@
 //! Stores that fail at a chosen write: before anything of it is durable, or after all of it is.
 
 use std::cell::Cell;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use crypto::Secret;
@@ -64,6 +64,18 @@ impl Faults {
     }
 }
 
+/// A database with the library's table, and more tables of the application.
+pub(crate) fn open(path: &Path, more: &str) -> Connection {
+    let is_new = !path.exists();
+    let connection = Connection::open(path).unwrap();
+    // Whether the file survives a loss of power is SQLite's business; that it is whole, ours.
+    connection.pragma_update(None, "synchronous", "OFF").unwrap();
+    if is_new {
+        connection.execute_batch(&format!("{SCHEMA}{more}")).unwrap();
+    }
+    connection
+}
+
 /// What keeps the rows.
 pub(crate) enum Disk {
     Memory(MemoryStorage),
@@ -73,10 +85,7 @@ pub(crate) enum Disk {
 
 impl Disk {
     pub(crate) fn file(path: PathBuf) -> Self {
-        let connection = Connection::open(&path).unwrap();
-        // Whether the file survives a loss of power is SQLite's business; that it is whole, ours.
-        connection.pragma_update(None, "synchronous", "OFF").unwrap();
-        connection.execute_batch(SCHEMA).unwrap();
+        let connection = open(&path, "");
         Self::File(path, connection)
     }
 

@@ -230,11 +230,12 @@ fn history(seed: u64, handshakes: HandshakeFormat, past_epochs_max: usize) {
         ..Settings::default()
     };
     let mut history = History::new(4, seed, false, &settings);
-    for turn in 0..100 {
+    for turn in 0..150 {
         audit(&history, past_epochs_max, turn);
         history.step();
     }
     assert!(history.taken.iter().all(|&count| count > 0), "{:?}", history.taken);
+    assert!(history.gaps_filled > 2, "{} gaps", history.gaps_filled);
 }
 
 #[test]

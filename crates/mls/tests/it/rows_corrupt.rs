@@ -67,7 +67,8 @@ fn scene() -> Scene {
     let [alice, bob, carol] = people.as_mut_slice() else { unreachable!() };
     let late = bob.say("late");
     let sent = carol.commit_and_advance(CommitOptions::new());
-    [&mut *alice, &mut *bob].map(|person| drop(person.follow(&sent.commit)));
+    alice.follow(&sent.commit);
+    bob.follow(&sent.commit);
     // A skipped key, a pending proposal, an own Update, a candidate.
     let skipped = bob.say("skipped");
     let next = bob.say("next");
@@ -82,7 +83,8 @@ fn scene() -> Scene {
     let update = Propose::Update(Default::default());
     let update = group.as_mut().unwrap().propose(update, b"", NOW, random).unwrap();
     let update = update.save(store).unwrap();
-    [&mut *bob, &mut *carol].map(|person| drop(person.process(&update)));
+    bob.process(&update);
+    carol.process(&update);
     carol.process(&proposal);
     let candidate = alice.commit(CommitOptions::new());
     // Another's commit over all of it.

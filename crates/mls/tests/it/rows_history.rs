@@ -11,9 +11,11 @@ use codec::Encode;
 use mls::{
     CommitId, CommitOptions, Crypto, Effect, Error, ExternalJoinOptions, Group, GroupInfoOptions,
     LeafIndex, MemoryStorage, MlsMessage, NewCommit, PathChoice, Proposal, Propose, Received,
-    RowKey, Secret, Settings, StagedEpoch, Storage,
+    RowKey, RowKind, Secret, Settings, StagedEpoch, Storage,
 };
+use protection::SecretTreeRow;
 use testkit::{NOW, Person, SeededRandom, TestPsks, Traits};
+use tree::TreeSize;
 
 use crate::erasure_trace::TracingProvider;
 
@@ -41,6 +43,8 @@ pub(crate) struct History {
     pub(crate) texts: Vec<String>,
     /// How often each kind of step was taken.
     pub(crate) taken: [usize; 10],
+    /// How often a message was read whose generation had been skipped.
+    pub(crate) gaps_filled: usize,
 }
 
 /// What an operation works on: the group, the store behind it, randomness, and whether the group is
@@ -51,8 +55,10 @@ pub(crate) fn rows(store: &MemoryStorage) -> Vec<(RowKey, Vec<u8>)> {
     store.rows().map(|(key, value)| (key.clone(), value.expose().to_vec())).collect()
 }
 
-/// What can be seen of a group.
-fn view(group: &Group) -> (Vec<u8>, Vec<Vec<u8>>, Vec<Vec<u8>>, String) {
+/// What can be seen of a group: public state, secrets, pending proposals, the rest.
+type View = (Vec<u8>, Vec<Vec<u8>>, Vec<Vec<u8>>, String);
+
+fn view(group: &Group) -> View {
     let secrets = (0..=group.epoch()).filter_map(|epoch| group.resumption_psk(epoch));
     let secrets = secrets.chain([group.epoch_authenticator()]).map(Secret::expose);
     let pending = group
@@ -116,6 +122,7 @@ impl History {
             twins,
             texts: Vec::new(),
             taken: [0; 10],
+            gaps_filled: 0,
         };
         history.players[0].person.create();
         history.commit_with(0, &[], |_| (0..size - 1).map(|_| Intent::Add).collect());
@@ -169,9 +176,12 @@ impl History {
     /// Takes a message that is no commit.
     fn read(&mut self, who: usize, message: &MlsMessage) {
         let mark = self.players[who].mark();
+        let skipped = skipped_bytes(&self.players[who].person.store);
         self.act(who, |(group, ..)| group.process(message, NOW), describe_received);
         let keys = self.players[who].keys_since(mark);
         self.players[who].consumed.extend(keys);
+        let is_filled = skipped_bytes(&self.players[who].person.store) < skipped;
+        self.gaps_filled += usize::from(is_filled);
     }
 
     /// Looks at a commit without moving on.
@@ -223,6 +233,18 @@ impl History {
         );
         self.players[who].end_epoch();
     }
+}
+
+/// How much is stored of keys of skipped generations.
+fn skipped_bytes(store: &MemoryStorage) -> usize {
+    let is_skipped = |key: &RowKey| {
+        let name = key.id.get(8..).unwrap_or_default();
+        // The size of a tree does not matter for what kind of row it is.
+        let size = TreeSize::from_leaves(1 << 20).unwrap();
+        let row = || SecretTreeRow::from_bytes(size, name);
+        key.kind == RowKind::SecretTree && matches!(row(), Ok(SecretTreeRow::Skipped(..)))
+    };
+    store.rows().filter(|(key, _)| is_skipped(key)).map(|(_, value)| value.len()).sum()
 }
 
 fn stored_candidate(
@@ -368,7 +390,9 @@ impl History {
         if self.players[who].mailbox.is_empty() {
             return;
         }
-        let place = self.random.below(self.players[who].mailbox.len());
+        // One of the latest; what is left behind gets old.
+        let length = self.players[who].mailbox.len();
+        let place = length - 1 - self.random.below(length.min(6));
         let message = self.players[who].mailbox.swap_remove(place);
         self.read(who, &message);
     }
@@ -437,12 +461,14 @@ impl History {
 
     /// One random step.
     pub(crate) fn step(&mut self) {
-        let (who, kind) = (self.any_member(), self.random.below(20));
-        let kind = [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2, 2, 3, 4, 4, 5, 6, 7, 8, 9][kind];
+        let (who, kind) = (self.any_member(), self.random.below(28));
+        // Mostly talk.
+        let kind =
+            [2, 2, 3, 4, 4, 5, 6, 7, 8, 9].get(kind).copied().unwrap_or(usize::from(kind % 3 > 0));
         self.taken[kind] += 1;
         match kind {
-            0 => self.say(who),
-            1 => self.open_mail(who),
+            0 => (0..3).for_each(|_| self.say(who)),
+            1 => (0..2).for_each(|_| self.open_mail(who)),
             2 => self.propose(who),
             3 => self.commit_with(who, &[], |_| vec![Intent::Add]),
             4 => self.commit_with(who, &[], |_| vec![Intent::ExternalPsk, Intent::ResumptionPsk]),

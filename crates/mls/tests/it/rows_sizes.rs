@@ -63,7 +63,8 @@ fn large_group() -> [Person; 3] {
     let sent = creator.commit_and_advance(options);
     let mut last = others.pop().unwrap();
     let mut middle = others.swap_remove(MEMBERS / 2);
-    [&mut middle, &mut last].map(|joiner| joiner.join(&sent.welcomes[0]));
+    middle.join(&sent.welcomes[0]);
+    last.join(&sent.welcomes[0]);
     [creator, middle, last]
 }
 

@@ -1,7 +1,9 @@
 //! A group that is loaded from its rows does and knows what the one in memory does and knows, after
 //! every operation of random histories.
 
-use mls::{HandshakeFormat, Settings};
+use crypto::{CipherSuite, SuiteParams};
+use mls::{CommitOptions, Crypto, Error, HandshakeFormat, Limit, RowKind, Settings};
+use testkit::{Person, Traits, assert_agreement, group_of};
 
 use crate::rows_history::History;
 
@@ -12,6 +14,7 @@ fn history(seed: u64, handshakes: HandshakeFormat, past_epochs_max: usize) {
         history.step();
     }
     assert!(history.taken.iter().all(|&count| count > 0), "{:?}", history.taken);
+    assert!(history.gaps_filled > 3, "{} gaps", history.gaps_filled);
     assert!(history.members().len() > 1);
 }
 
@@ -25,4 +28,58 @@ fn loaded_groups_are_twins_of_those_in_memory_encrypted_handshakes() {
 fn loaded_groups_are_twins_of_those_in_memory_public_handshakes() {
     history(3, HandshakeFormat::Public, 3);
     history(4, HandshakeFormat::Public, 1);
+}
+
+fn node_rows(person: &Person) -> usize {
+    person.store.rows().filter(|(key, _)| key.kind == RowKind::TreeNode).count()
+}
+
+#[test]
+fn rows_of_nodes_go_when_the_tree_shrinks() {
+    let mut people = group_of(&["alice", "bob", "carol", "dave", "erin"], || Traits::new(1));
+    let mut erin = people.pop().unwrap();
+    for _ in 0..2 {
+        assert_eq!(people[0].group().ratchet_tree().0.len(), 9);
+        // Whoever is on the right has keys in nodes that are cut off later.
+        let sent = erin.commit_and_advance(CommitOptions::new());
+        people.iter_mut().for_each(|person| drop(person.follow(&sent.commit)));
+        let leaf = erin.group().own_leaf();
+        let sent = people[0].commit_and_advance(CommitOptions::new().remove_member(leaf));
+        people[1..].iter_mut().for_each(|person| drop(person.follow(&sent.commit)));
+        for person in &mut people {
+            let nodes = person.group().ratchet_tree().0;
+            assert_eq!(nodes.len(), 7);
+            assert_eq!(node_rows(person), nodes.iter().flatten().count());
+        }
+        assert_agreement(&mut people.iter_mut().collect::<Vec<_>>());
+        erin = Person::new("erin again", Traits::new(1));
+        let options = CommitOptions::new().add_member(erin.key_package());
+        let sent = people[1].commit_and_advance(options);
+        erin.join(&sent.welcomes[0]);
+        for who in [0, 2, 3] {
+            people[who].follow(&sent.commit);
+        }
+    }
+}
+
+#[test]
+fn what_was_encrypted_in_an_epoch_counts_after_a_restart_too() {
+    let mut crypto = Crypto::new(crypto_aws_lc::provider());
+    let params = *crypto.suite(CipherSuite(1)).unwrap().params();
+    // A suite whose keys of an epoch protect four messages.
+    crypto.register(SuiteParams { id: CipherSuite(0xf001), aead_messages_log2_max: 2, ..params });
+    let traits = || Traits { crypto: crypto.clone(), ..Traits::new(0xf001) };
+    let mut people = group_of(&["alice", "bob"], traits);
+    let [alice, bob] = people.as_mut_slice() else { unreachable!() };
+    for _ in 0..4 {
+        let message = alice.say("one of four");
+        bob.hear(&message);
+        alice.restart();
+    }
+    let Person { group, random, .. } = alice;
+    let fifth = group.as_mut().unwrap().protect(b"five", b"", random);
+    assert!(matches!(fifth.err(), Some(Error::Limit(Limit::AeadUsage))));
+    let sent = bob.commit_and_advance(CommitOptions::new());
+    alice.follow(&sent.commit);
+    bob.hear(&alice.say("the first of another epoch"));
 }
