@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crypto::{CipherSuite, HpkeKeyPair, Random, Secret, Suite};
 use protection::VerifiedContent;
-use tree::{Committer, LeafIndex, ListedProposal, ProposalSender};
+use tree::{Candidate, Committer, LeafIndex, LeafOrigin, ListedProposal, ProposalSender};
 use wire::{
     Content, Extensions, KeyPackage, LeafNodeSource, MlsMessage, PreSharedKeyId, Proposal,
     ProposalRef, ProposalType, ProtocolVersion, PskKind, ReInit, ResumptionPskUsage, Sender,
@@ -204,6 +204,7 @@ impl Group {
         };
         let checks = self.client.checks(now, false);
         listed.verified = Some(tree::proposal::verify(self.base(), &listed, &checks)?);
+        self.check_newcomer(&proposal, now)?;
         let reference = content.authenticated().proposal_ref(&self.suite)?;
         // Who delivers a message again must not make an older Update the most recent one.
         let known = self.proposals.find(&reference).is_some();
@@ -218,6 +219,23 @@ impl Group {
         let authenticated_data = content.content().authenticated_data.to_vec();
         let received = ReceivedProposal { reference, sender, proposal, authenticated_data };
         Ok(self.effect(Received::Proposal(received), delta))
+    }
+
+    /// Asks the identity policy about a client that someone wants to add, before the proposal is
+    /// remembered: while it is, nobody speaks, and whoever knows the group may propose itself. The
+    /// commit that adds the client asks again, since its place may be another by then.
+    fn check_newcomer(&self, proposal: &Proposal, now: u64) -> Result<(), Error> {
+        let Proposal::Add(key_package) = proposal else { return Ok(()) };
+        let index = self.epoch.tree.clone().place_for_new_leaf();
+        let index = index.ok_or(tree::Violation::RatchetTreeTooLarge)?;
+        Ok(self.client.config.identity.validate_leaf(&Candidate {
+            group_id: self.group_id(),
+            leaf: &key_package.leaf_node,
+            index,
+            origin: LeafOrigin::Add,
+            predecessor: None,
+            now,
+        })?)
     }
 
     /// Forgets one pending proposal: an own one, for example, that was stored but never left
