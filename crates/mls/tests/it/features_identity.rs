@@ -149,15 +149,20 @@ fn the_policy_sees_what_its_own_client_commits() {
 fn a_leaf_that_the_policy_refuses_does_not_come_in_on_any_way() {
     let (mut people, spy) = watched();
     let mut mallory = Person::new("mallory", Traits::new(1));
+    // A proposal that was taken before the policy knew better.
+    let add = |mallory: &mut Person| Propose::Add(Box::new(mallory.key_package()));
+    let proposed = propose(&mut people[2], add(&mut mallory));
+    deliver(&mut people, 2, &proposed);
     spy.refuse("mallory");
     // By an Add of someone else, by value and by reference.
-    let made = people[0].commit(CommitOptions::new().add_member(mallory.key_package()));
-    assert!(matches!(refusal(&mut people[1], &made.commit), Error::Refused(_)));
-    let add = Propose::Add(Box::new(mallory.key_package()));
-    let proposed = propose(&mut people[2], add);
-    deliver(&mut people, 2, &proposed);
     let made = people[0].commit(CommitOptions::new());
     assert!(matches!(refusal(&mut people[1], &made.commit), Error::Refused(_)));
+    let mut options = CommitOptions::new().add_member(mallory.key_package());
+    options.ignore_received = true;
+    let made = people[0].commit(options);
+    assert!(matches!(refusal(&mut people[1], &made.commit), Error::Refused(_)));
+    let proposed = propose(&mut people[2], add(&mut mallory));
+    assert!(matches!(refusal(&mut people[1], &proposed), Error::Refused(_)));
     // Bob himself leaves the proposal out.
     let made = people[1].commit(CommitOptions::new());
     assert!(made.pending.change().added.is_empty());
@@ -186,6 +191,21 @@ fn a_leaf_that_the_policy_refuses_does_not_come_in_on_any_way() {
     let joined = people[1].client.join(&people[1].store, &sent.welcomes[0], None, NOW);
     assert!(matches!(error(joined), Error::Refused(_)));
     assert!(rows(&people[1]) == before);
+}
+
+/// Whoever knows the group may propose itself, but not keep its members from speaking.
+#[test]
+fn a_stranger_that_the_policy_refuses_does_not_silence_the_group() {
+    let (mut people, spy) = watched();
+    let mut mallory = Person::new("mallory", Traits::new(1));
+    let context = people[0].group().context().clone();
+    let key_package = mallory.key_package();
+    let message = mallory.client.propose_self(&context, key_package, b"").unwrap();
+    spy.refuse("mallory");
+    assert!(matches!(refusal(&mut people[1], &message), Error::Refused(_)));
+    assert_eq!(people[1].group().pending_proposals().count(), 0);
+    let text = people[1].say("still here");
+    assert_eq!(people[0].hear(&text), "still here");
 }
 
 #[test]
