@@ -12,13 +12,14 @@
 use std::path::Path;
 
 use crypto::Secret;
+use database::{FileLock, Schema};
 use mls::{Change, Delta, RowKey, RowKind, Storage, StorageError};
 use rusqlite::{Connection, OptionalExtension, params};
 
 /// The table that [`SqliteRows`] works on.
 pub const SCHEMA: &str = "
 -- The rows of the MLS library, opaque here. Secret.
-CREATE TABLE IF NOT EXISTS mls_rows (
+CREATE TABLE mls_rows (
     group_id  BLOB NOT NULL,      -- empty for rows that belong to no group
     kind      INTEGER NOT NULL,   -- mls::RowKind
     id        BLOB NOT NULL,
@@ -32,23 +33,25 @@ pub struct SqliteRows<'a>(pub &'a Connection);
 
 /// A file that holds nothing but MLS rows.
 pub struct SqliteStorage {
+    // Before the lock: the database is closed when the lock is released.
     connection: Connection,
+    _lock: FileLock,
 }
 
-impl SqliteStorage {
-    /// Opens the file, creating it if there is none.
-    pub fn open(path: &Path) -> Result<Self, StorageError> {
-        Self::open_file(path).map_err(failed)
-    }
+/// A file of its own is marked "CnML".
+const OWN_FILE: Schema = Schema { application_id: 0x436e_4d4c, version: 1, sql: &[SCHEMA] };
 
-    fn open_file(path: &Path) -> rusqlite::Result<Self> {
-        let connection = Connection::open(path)?;
-        connection.pragma_update(None, "journal_mode", "WAL")?;
-        connection.pragma_update(None, "synchronous", "FULL")?;
-        connection.pragma_update(None, "secure_delete", "ON")?;
-        connection.execute_batch(SCHEMA)?;
-        let storage = Self { connection };
-        storage.checkpoint()?;
+impl SqliteStorage {
+    /// Opens the file, creating it if there is none. One holder at a time: the lock file beside it keeps
+    /// others away, since two writers would use the same keys twice.
+    pub fn open(path: &Path) -> Result<Self, StorageError> {
+        let lock = FileLock::take(&path.with_added_extension("lock"));
+        let lock = lock.map_err(|error| StorageError(Box::new(error)))?;
+        let mut connection = Connection::open(path).map_err(failed)?;
+        database::prepare(&mut connection, &OWN_FILE)
+            .map_err(|error| StorageError(Box::new(error)))?;
+        let storage = Self { connection, _lock: lock };
+        storage.checkpoint().map_err(failed)?;
         Ok(storage)
     }
 

@@ -21,10 +21,11 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("treekem", &["tree"]),
     ("protection", &["tree"]),
     ("mls", &["treekem", "protection"]),
-    ("storage-sqlite", &["mls"]),
+    ("database", &[]),
+    ("storage-sqlite", &["mls", "database"]),
     ("x509", &["mls"]),
     ("delivery-api", &["codec"]),
-    ("delivery-service", &["delivery-api", "tree"]),
+    ("delivery-service", &["delivery-api", "tree", "database"]),
     (
         "client",
         &["mls", "storage-sqlite", "x509", "delivery-api", "crypto-aws-lc", "crypto-rustcrypto"],

@@ -23,18 +23,17 @@ pub(crate) use records::{
     NewEvent, OutboxRecord, Submission,
 };
 
+use database::{FileLock, Schema};
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::path::Path;
 
-/// The schema, the first thing to read.
-const SCHEMA: &str = include_str!("schema.sql");
-
-/// Version of [`SCHEMA`], kept in `user_version`.
-const SCHEMA_VERSION: i64 = 1;
-
-/// Marks the file as ours ("CnCl"), kept in `application_id`.
-const APPLICATION_ID: i64 = 0x436e_436c;
+/// The schema, the first thing to read, and the rows of the MLS library. The file is marked "CnCl".
+const SCHEMA: Schema = Schema {
+    application_id: 0x436e_436c,
+    version: 1,
+    sql: &[storage_sqlite::SCHEMA, include_str!("schema.sql")],
+};
 
 /// The database's file name in the account's folder.
 const DATABASE_NAME: &str = "client.sqlite3";
@@ -78,6 +77,16 @@ impl From<rusqlite::Error> for StoreError {
     }
 }
 
+impl From<database::Error> for StoreError {
+    fn from(error: database::Error) -> Self {
+        match error {
+            database::Error::Engine(error) => error.into(),
+            database::Error::InUse => Self::InUse,
+            other => Self::Engine(other.to_string()),
+        }
+    }
+}
+
 impl From<std::io::Error> for StoreError {
     fn from(error: std::io::Error) -> Self {
         Self::Engine(error.to_string())
@@ -91,21 +100,21 @@ pub(crate) type Stored<T> = Result<T, StoreError>;
 pub(crate) struct Store {
     // Before the lock: the database is closed when the lock is released.
     connection: Connection,
-    _lock: Option<File>,
+    _lock: FileLock,
 }
 
 impl Store {
     /// Makes a database in a folder, which is created if needed and must not hold one yet.
     pub(crate) fn create(directory: &Path) -> Stored<Self> {
         create_private_directory(directory)?;
-        let lock = lock(directory)?;
+        let lock = FileLock::take(&directory.join("lock"))?;
         let path = directory.join(DATABASE_NAME);
         let mut options = File::options();
         options.write(true).create_new(true);
         #[cfg(unix)]
         std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
         options.open(&path)?;
-        Self::prepare(Connection::open(path)?, Some(lock))
+        Self::prepare(Connection::open(path)?, lock)
     }
 
     /// Opens the database in a folder.
@@ -114,8 +123,8 @@ impl Store {
         if !path.exists() {
             return Err(StoreError::NoAccount);
         }
-        let lock = lock(directory)?;
-        Self::prepare(Connection::open(path)?, Some(lock))
+        let lock = FileLock::take(&directory.join("lock"))?;
+        Self::prepare(Connection::open(path)?, lock)
     }
 
     /// Deletes what [`Self::create`] made, for an account that turned out not to be possible.
@@ -135,10 +144,8 @@ impl Store {
         Ok(())
     }
 
-    fn prepare(mut connection: Connection, lock: Option<File>) -> Stored<Self> {
-        configure(&connection)?;
-        verify_durable(&connection)?;
-        create_schema(&mut connection)?;
+    fn prepare(mut connection: Connection, lock: FileLock) -> Stored<Self> {
+        database::prepare(&mut connection, &SCHEMA)?;
         Ok(Self { connection, _lock: lock })
     }
 
@@ -165,60 +172,6 @@ fn create_private_directory(directory: &Path) -> Stored<()> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     Ok(builder.create(directory)?)
-}
-
-fn lock(directory: &Path) -> Stored<File> {
-    let file = File::options().create(true).append(true).open(directory.join("lock"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse),
-        Err(TryLockError::Error(error)) => Err(error.into()),
-    }
-}
-
-fn configure(connection: &Connection) -> Stored<()> {
-    connection.set_prepared_statement_cache_capacity(64);
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "fullfsync", true)?;
-    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "secure_delete", true)?;
-    connection.pragma_update(None, "trusted_schema", false)?;
-    Ok(())
-}
-
-/// Refuses a database that could forget with the power what it has committed: a message key would
-/// be used twice.
-fn verify_durable(connection: &Connection) -> Stored<()> {
-    const FULL: i64 = 2;
-    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-    let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
-    if mode != "wal" || synchronous < FULL {
-        let text = format!("not durable: journal_mode={mode}, synchronous={synchronous}");
-        return Err(StoreError::Engine(text));
-    }
-    Ok(())
-}
-
-fn create_schema(connection: &mut Connection) -> Stored<()> {
-    let transaction = connection.transaction()?;
-    let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    match (pragma("application_id")?, pragma("user_version")?) {
-        (APPLICATION_ID, SCHEMA_VERSION) => {}
-        (0, 0) => {
-            transaction.execute_batch(storage_sqlite::SCHEMA)?;
-            transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        }
-        (id, version) => {
-            let text = format!("not a database of this version: {id:#x}, version {version}");
-            return Err(StoreError::Engine(text));
-        }
-    }
-    transaction.commit()?;
-    Ok(())
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! SQLite: one file, one writer thread, any number of readers.
 //!
 //! * The database is in WAL mode and every write is synced (`synchronous=FULL`, and `fullfsync`
-//!   where the system has it). [`verify_durable`] asserts it on the writing connection at start; a
+//!   where the system has it). [`database::prepare`] asserts it on the writing connection; a
 //!   store that cannot promise it does not open.
 //! * Writes queue for one thread, which carries out all that wait in one transaction (see
 //!   `writer`).
@@ -15,20 +15,15 @@ mod log_rows;
 mod writer;
 
 use super::{Done, Outcome, Store, StoreError, Stored, Work};
+use database::{FileLock, Schema};
 use rusqlite::{Connection, OpenFlags};
-use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use writer::Writer;
 
-/// The schema, the first thing to read.
-const SCHEMA: &str = include_str!("../schema.sql");
-
-/// Version of [`SCHEMA`], kept in `user_version`.
-const SCHEMA_VERSION: i64 = 1;
-
-/// Marks the file as ours ("CnDS"), kept in `application_id`.
-const APPLICATION_ID: i64 = 0x436e_4453;
+/// The schema, the first thing to read. The file is marked "CnDS".
+const SCHEMA: Schema =
+    Schema { application_id: 0x436e_4453, version: 1, sql: &[include_str!("../schema.sql")] };
 
 /// How long a statement waits for another process that has the file open, say a backup.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -42,7 +37,7 @@ pub struct SqliteStore {
     writer: Writer,
     readers: Mutex<Vec<Connection>>,
     path: PathBuf,
-    _lock: DirectoryLock,
+    _lock: FileLock,
 }
 
 impl SqliteStore {
@@ -53,12 +48,11 @@ impl SqliteStore {
     /// or durability cannot be promised.
     pub fn open(directory: &Path) -> Stored<Self> {
         std::fs::create_dir_all(directory).map_err(io)?;
-        let lock = DirectoryLock::take(&directory.join("lock"))?;
+        let lock = FileLock::take(&directory.join("lock"))?;
         let path = directory.join("delivery.sqlite3");
         let mut connection = Connection::open(&path)?;
-        configure(&connection)?;
-        verify_durable(&connection)?;
-        create_schema(&mut connection)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        database::prepare(&mut connection, &SCHEMA)?;
         let writer = Writer::start(connection)?;
         Ok(Self { writer, readers: Mutex::default(), path, _lock: lock })
     }
@@ -100,72 +94,13 @@ impl Store for SqliteStore {
 /// The rows as one transaction on a connection sees them.
 struct SqliteRows<'c>(&'c Connection);
 
-/// Keeps a second process, or a second store, away from the directory.
-struct DirectoryLock(File);
-
-impl DirectoryLock {
-    fn take(path: &Path) -> Stored<Self> {
-        let file = File::options().create(true).append(true).open(path).map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => {
-                Err(StoreError::Engine("the data directory is in use".to_owned()))
-            }
-            Err(TryLockError::Error(error)) => Err(io(error)),
+impl From<database::Error> for StoreError {
+    fn from(error: database::Error) -> Self {
+        match error {
+            database::Error::Engine(error) => error.into(),
+            other => Self::Engine(other.to_string()),
         }
     }
-}
-
-impl Drop for DirectoryLock {
-    fn drop(&mut self) {
-        // Closing the file is not enough: a process that this one just started has a copy of the
-        // descriptor until it runs its own program, and would hold the lock for that long.
-        let _ = self.0.unlock();
-    }
-}
-
-fn configure(connection: &Connection) -> Stored<()> {
-    connection.busy_timeout(BUSY_TIMEOUT)?;
-    connection.set_prepared_statement_cache_capacity(64);
-    connection.pragma_update(None, "journal_mode", "WAL")?;
-    connection.pragma_update(None, "synchronous", "FULL")?;
-    connection.pragma_update(None, "fullfsync", true)?;
-    connection.pragma_update(None, "checkpoint_fullfsync", true)?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "secure_delete", true)?;
-    connection.pragma_update(None, "trusted_schema", false)?;
-    Ok(())
-}
-
-/// Refuses a connection whose commits could be lost with the power (guarantee G3).
-fn verify_durable(connection: &Connection) -> Stored<()> {
-    const FULL: i64 = 2;
-    let mode: String = connection.pragma_query_value(None, "journal_mode", |row| row.get(0))?;
-    let synchronous: i64 = connection.pragma_query_value(None, "synchronous", |row| row.get(0))?;
-    if mode != "wal" || synchronous < FULL {
-        let text = format!("not durable: journal_mode={mode}, synchronous={synchronous}");
-        return Err(StoreError::Engine(text));
-    }
-    Ok(())
-}
-
-fn create_schema(connection: &mut Connection) -> Stored<()> {
-    let transaction = connection.transaction()?;
-    let pragma = |name| transaction.pragma_query_value(None, name, |row| row.get::<_, i64>(0));
-    match (pragma("application_id")?, pragma("user_version")?) {
-        (APPLICATION_ID, SCHEMA_VERSION) => {}
-        (0, 0) => {
-            transaction.execute_batch(SCHEMA)?;
-            transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", SCHEMA_VERSION)?;
-        }
-        (id, version) => {
-            let text = format!("not a store of this version: {id:#x}, version {version}");
-            return Err(StoreError::Engine(text));
-        }
-    }
-    transaction.commit()?;
-    Ok(())
 }
 
 impl From<rusqlite::Error> for StoreError {

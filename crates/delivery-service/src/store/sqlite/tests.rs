@@ -1,6 +1,6 @@
 //! The SQLite store: what it makes durable, and how it starts.
 
-use super::{SqliteRows, SqliteStore, configure, create_schema, verify_durable};
+use super::{SCHEMA, SqliteRows, SqliteStore};
 use crate::core::Answer;
 use crate::store::{DirectoryRows, InboxRows, Outcome, Store, StoreError, Work};
 use delivery_api::{BlobId, DeviceId, Problem};
@@ -44,25 +44,6 @@ fn has_device(store: &SqliteStore, number: u8) -> bool {
         answer()
     });
     store.read(work).is_ok()
-}
-
-#[test]
-fn a_store_that_could_lose_commits_does_not_open() {
-    let directory = Directory::new();
-    std::fs::create_dir_all(&directory.0).unwrap();
-    let connection = Connection::open(directory.0.join("database")).unwrap();
-    assert!(verify_durable(&connection).is_err(), "not in WAL mode");
-    configure(&connection).unwrap();
-    assert_eq!(verify_durable(&connection), Ok(()));
-    for (synchronous, durable) in
-        [("OFF", false), ("NORMAL", false), ("FULL", true), ("EXTRA", true)]
-    {
-        connection.pragma_update(None, "synchronous", synchronous).unwrap();
-        assert_eq!(verify_durable(&connection).is_ok(), durable, "{synchronous}");
-    }
-    let in_memory = Connection::open_in_memory().unwrap();
-    configure(&in_memory).unwrap_or_default();
-    assert!(verify_durable(&in_memory).is_err());
 }
 
 #[test]
@@ -116,8 +97,9 @@ fn an_outcome_comes_only_after_the_commit() {
 #[test]
 fn a_refusal_takes_back_its_own_changes_and_no_others() {
     let directory = Directory::new();
-    let mut connection = Connection::open_in_memory().unwrap();
-    create_schema(&mut connection).unwrap();
+    std::fs::create_dir_all(&directory.0).unwrap();
+    let mut connection = Connection::open(directory.0.join("database")).unwrap();
+    database::prepare(&mut connection, &SCHEMA).unwrap();
     let refused: Work = Box::new(|rows| {
         rows.put_device(DeviceId::new([2; 32]), 0)?;
         Err(Problem::NotAllowed)
@@ -136,8 +118,7 @@ fn a_full_disk_refuses_and_keeps_what_was_there() {
     let directory = Directory::new();
     std::fs::create_dir_all(&directory.0).unwrap();
     let mut connection = Connection::open(directory.0.join("database")).unwrap();
-    configure(&connection).unwrap();
-    create_schema(&mut connection).unwrap();
+    database::prepare(&mut connection, &SCHEMA).unwrap();
     let pages: u32 = connection.pragma_query_value(None, "page_count", |row| row.get(0)).unwrap();
     let limit = pages + 20;
     connection
