@@ -1,10 +1,11 @@
-//! SQLite files that keep their word: what a commit made durable survives the loss of power, one process
-//! writes, and a file of another program or version is left alone.
+//! SQLite files that keep their word: what a commit made durable survives the loss of power, one
+//! process writes, and a file of another program or version is left alone.
 //!
 //! * Before opening a file that only one process may write, take a [`FileLock`].
 //! * Then [`prepare`] the connection: settings, proof that they are in force, schema.
 //!
-//! The service's store, the client's store and the rows of the MLS library all open their files here.
+//! The service's store, the client's store and the rows of the MLS library all open their files
+//! here.
 
 use std::fmt;
 use std::fs::{File, TryLockError};

@@ -42,8 +42,8 @@ pub struct SqliteStorage {
 const OWN_FILE: Schema = Schema { application_id: 0x436e_4d4c, version: 1, sql: &[SCHEMA] };
 
 impl SqliteStorage {
-    /// Opens the file, creating it if there is none. One holder at a time: the lock file beside it keeps
-    /// others away, since two writers would use the same keys twice.
+    /// Opens the file, creating it if there is none. One holder at a time: the lock file beside it
+    /// keeps others away, since two writers would use the same keys twice.
     pub fn open(path: &Path) -> Result<Self, StorageError> {
         let lock = FileLock::take(&path.with_added_extension("lock"));
         let lock = lock.map_err(|error| StorageError(Box::new(error)))?;

@@ -39,8 +39,8 @@ impl Decode for ProposalOrRef {
     }
 }
 
-/// The most proposals that are accepted in a commit: one for each leaf of the largest tree. One takes
-/// seven bytes on the wire and more than a hundred in memory.
+/// The most proposals that are accepted in a commit: one for each leaf of the largest tree. One
+/// takes seven bytes on the wire and more than a hundred in memory.
 pub const COMMIT_PROPOSALS_MAX: usize = RATCHET_TREE_LEAVES_MAX;
 
 /// A commit: the proposals it covers and, unless only some kinds are covered, new keys.

@@ -24,7 +24,8 @@ fn ask(world: &World, request: &HttpRequest) -> HttpResponse {
     HttpResponse { status: response.status, body: response.body }
 }
 
-/// Goes on until the engine plans nothing, or until a request whose path ends so, which is not sent.
+/// Goes on until the engine plans nothing, or until a request whose path ends so, which is not
+/// sent.
 fn drive(engine: &mut Engine, world: &World, end: &str) -> Option<HttpRequest> {
     loop {
         match engine.next(NOW).unwrap() {

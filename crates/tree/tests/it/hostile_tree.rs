@@ -1,5 +1,5 @@
-//! Damaged trees: each either does not decode or breaks a rule, and none leads to a panic or is taken
-//! for a valid tree of another shape.
+//! Damaged trees: each either does not decode or breaks a rule, and none leads to a panic or is
+//! taken for a valid tree of another shape.
 
 use codec::{Decode, Encode};
 use testkit::{mutations, truncations};
@@ -56,8 +56,9 @@ fn no_tree_with_nodes_missing_or_repeated_is_valid() {
     }
 }
 
-/// What a tree can lack and be valid, if its hash is made for it: a root that no node above needs, and
-/// leaves that nobody's parent hash covers, because they are unmerged wherever a parent is not blank.
+/// What a tree can lack and be valid, if its hash is made for it: a root that no node above needs,
+/// and leaves that nobody's parent hash covers, because they are unmerged wherever a parent is not
+/// blank.
 fn may_be_blank(group: &Group, place: usize) -> bool {
     let root = group.tree.size().root();
     place == root.as_u32() as usize || {
