@@ -71,6 +71,8 @@ fn grease_is_sent_by_default_in_all_seven_fields_and_never_elsewhere() {
             let listed = &made.leaf_node.capabilities.extensions;
             let unlisted = made.extensions.types().find(|it| !listed.contains(it));
             assert_eq!(unlisted, None, "what a key package carries is in its capabilities");
+            let unique: BTreeSet<_> = made.leaf_node.capabilities.credentials.iter().collect();
+            assert_eq!(unique.len(), made.leaf_node.capabilities.credentials.len());
             assert_eq!(made.extensions.duplicate(), None);
             assert_eq!(made.leaf_node.extensions.duplicate(), None);
         }
