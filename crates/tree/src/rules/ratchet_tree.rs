@@ -54,9 +54,10 @@ pub fn verify_ratchet_tree(
         verify_leaf_node(suite, leaf, place, (lifetimes, clock), None).map(|_| ())
     })?;
     verify_members(&tree, &context.extensions)?;
-    for &(index, leaf) in &members {
-        identity.validate_leaf(&candidate(context, index, leaf, now))?;
-    }
+    // A policy may verify chains of certificates; so this is spread like the signatures.
+    members.par_iter().try_for_each(|&(index, leaf)| {
+        identity.validate_leaf(&candidate(context, index, leaf, now))
+    })?;
     if let Some(senders) = context.extensions.external_senders()? {
         senders.iter().try_for_each(|sender| identity.validate_external_sender(sender, now))?;
     }
