@@ -2,8 +2,12 @@
 //!
 //! A hash table of node numbers over a persistent vector, so that a staged tree copies only the
 //! buckets it changes. The keys themselves stay in the tree; a lookup compares them in full.
+//!
+//! Which keys share a bucket depends on a random value of each index: members choose their keys,
+//! and whoever could choose them for one bucket would make every lookup as slow as the tree is
+//! large.
 
-use std::hash::{DefaultHasher, Hasher};
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
 use crate::persistent::PersistentVec;
@@ -38,6 +42,7 @@ impl Bucket {
 pub(crate) struct KeyIndex {
     buckets: PersistentVec<Bucket>,
     entries: usize,
+    hasher: RandomState,
 }
 
 const BUCKETS_MIN: usize = 16;
@@ -50,15 +55,13 @@ impl KeyIndex {
     fn with_buckets(count: usize) -> Self {
         let mut buckets = PersistentVec::new();
         (0..count).for_each(|_| buckets.push(Bucket::Empty));
-        Self { buckets, entries: 0 }
+        Self { buckets, entries: 0, hasher: RandomState::new() }
     }
 
     fn bucket_of(&self, key: &[u8]) -> usize {
-        let mut hasher = DefaultHasher::new();
-        hasher.write(key);
         // The number of buckets is a power of two; the low bits of SipHash are as good as any.
         let mask = self.buckets.len() as u64 - 1;
-        usize::try_from(hasher.finish() & mask).unwrap_or(0)
+        usize::try_from(self.hasher.hash_one(key) & mask).unwrap_or(0)
     }
 
     /// The node that holds `key`.
@@ -134,5 +137,16 @@ mod tests {
             assert_eq!(index.find(key, key_of), (node % 2 == 1).then_some(node));
         }
         assert_eq!(index.find(b"nobody", key_of), None);
+    }
+
+    #[test]
+    fn keys_that_share_a_bucket_of_one_tree_do_not_in_another() {
+        let [one, other] = [(); 2].map(|()| KeyIndex::with_buckets(256));
+        let keys = (0..1_u32 << 16).map(u32::to_be_bytes);
+        let meeting: Vec<_> = keys.filter(|key| one.bucket_of(key) == 0).collect();
+        assert!(meeting.len() > 100);
+        let place = other.bucket_of(&meeting[0]);
+        let still = meeting.iter().filter(|key| other.bucket_of(*key) == place).count();
+        assert!(still < meeting.len() / 4, "{still} of {} keys still meet", meeting.len());
     }
 }
