@@ -71,16 +71,6 @@ impl Census {
         value.is_default() || self.all(&self.proposals, &value)
     }
 
-    /// How many members do not support a proposal type.
-    pub(crate) fn lacking_proposal(&self, value: ProposalType) -> u32 {
-        let supporting = if value.is_default() { self.members } else { self.supporting(value) };
-        self.members - supporting
-    }
-
-    fn supporting(&self, value: ProposalType) -> u32 {
-        self.proposals.get(&value).copied().unwrap_or(0)
-    }
-
     pub(crate) fn all_satisfy(&self, required: &RequiredCapabilities) -> bool {
         required.extension_types.iter().all(|&value| self.all_support_extension(value))
             && required.proposal_types.iter().all(|&value| self.all_support_proposal(value))
@@ -129,9 +119,8 @@ mod tests {
             let credential = CredentialType(value);
             let supported = all(&|leaf| leaf.capabilities.supports_extension(extension));
             assert_eq!(census.all_support_extension(extension), supported);
-            let lacking =
-                leaves.iter().filter(|leaf| !leaf.capabilities.supports_proposal(proposal));
-            assert_eq!(census.lacking_proposal(proposal) as usize, lacking.count());
+            let supported = all(&|leaf| leaf.capabilities.supports_proposal(proposal));
+            assert_eq!(census.all_support_proposal(proposal), supported);
             let supported = all(&|leaf| leaf.capabilities.supports_credential(credential));
             assert_eq!(census.all_support_credential(credential), supported);
             let required = RequiredCapabilities {

@@ -10,8 +10,7 @@ use std::sync::Arc;
 use codec::Opaque;
 use crypto::{Digest, Suite};
 use wire::{
-    Extensions, GroupContext, KeyPackage, LeafNode, PreSharedKeyId, Proposal, ProposalRef,
-    ProposalType, ReInit,
+    Extensions, GroupContext, KeyPackage, LeafNode, PreSharedKeyId, Proposal, ProposalRef, ReInit,
 };
 
 use crate::rules::{LifetimeRules, verify_members};
@@ -180,8 +179,8 @@ pub fn apply(
     }
     applied.check_external_senders(base, checks)?;
     applied.replace_and_remove(proposals)?;
-    applied.add(base, proposals, checks)?;
     applied.check_proposal_types(proposals)?;
+    applied.add(base, proposals, checks)?;
     Ok(applied)
 }
 
@@ -361,25 +360,14 @@ impl AppliedProposals {
 
     /// "a Proposal with a non-default proposal type that is not supported by some members of the
     /// group that will process the Commit (i.e., members being added or removed ... do not need to
-    /// support the proposal type)" (section 12.2).
+    /// support the proposal type)" (section 12.2). Between Removes and Adds the tree holds exactly
+    /// those who process it.
     fn check_proposal_types(&self, proposals: &[ListedProposal]) -> Result<(), Violation> {
-        let types = proposals.iter().map(|listed| listed.proposal.proposal_type());
-        for proposal_type in types.filter(|proposal_type| !proposal_type.is_default()) {
-            if !self.supported_by_those_who_process(proposal_type) {
-                return Err(Violation::UnsupportedProposalType);
-            }
+        let mut types = proposals.iter().map(|listed| listed.proposal.proposal_type());
+        match types.all(|proposal_type| self.tree.census().all_support_proposal(proposal_type)) {
+            true => Ok(()),
+            false => Err(Violation::UnsupportedProposalType),
         }
-        Ok(())
-    }
-
-    fn supported_by_those_who_process(&self, proposal_type: ProposalType) -> bool {
-        let supports = |leaf: &LeafNode| leaf.capabilities.supports_proposal(proposal_type);
-        let lacking_new = self
-            .added
-            .iter()
-            .filter(|added| added.key_package().is_some_and(|new| !supports(&new.leaf_node)));
-        let lacking_new = u32::try_from(lacking_new.count()).unwrap_or(u32::MAX);
-        self.tree.census().lacking_proposal(proposal_type) == lacking_new
     }
 
     /// The tree after the proposals.
