@@ -82,6 +82,10 @@ pub fn verify(
 /// Who may propose what (section 12.1.8, and 12.2 for external commits).
 fn check_sender(proposal: &Proposal, sender: ProposalSender) -> Result<(), Violation> {
     match (sender, proposal) {
+        // "This proposal can only be used in that context", of an external commit (section 12.1.6).
+        (ProposalSender::Member(_), Proposal::ExternalInit(_)) => {
+            Err(Violation::ExternalInitByMember)
+        }
         (ProposalSender::Member(_), _)
         | (ProposalSender::NewMember, Proposal::Add(_))
         | (

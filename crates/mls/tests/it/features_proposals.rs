@@ -178,15 +178,13 @@ fn proposals_that_do_not_fit_are_left_out_and_the_others_are_covered() {
     let mut people = group_of(&NAMES, form(FORMS[0]));
     let mut erin = Person::new("erin", Traits::new(1));
     let key_package = erin.key_package();
-    // Two Adds of one client, a key nobody has, a type nobody supports, an ExternalInit.
+    // Two Adds of one client, a key nobody has, a type nobody supports.
     propose_to_all(&mut people, 1, Propose::Add(Box::new(key_package.clone())));
     propose_to_all(&mut people, 2, Propose::Add(Box::new(key_package)));
     propose_to_all(&mut people, 1, Propose::ExternalPsk(b"nobody has it".to_vec()));
     propose_to_all(&mut people, 1, Propose::Other(ProposalType(0xf000), b"what".to_vec()));
-    let external_init = mls::Proposal::ExternalInit(vec![0; 32].into());
-    propose_to_all(&mut people, 1, Propose::Raw(Box::new(external_init)));
     propose_to_all(&mut people, 2, update());
-    assert_eq!(people[0].group().pending_proposals().count(), 6);
+    assert_eq!(people[0].group().pending_proposals().count(), 5);
     let sent = commit_to_all(&mut people, 0, CommitOptions::new());
     assert_eq!(sent.change.added.len(), 1);
     assert!(sent.change.psks.is_empty());

@@ -108,6 +108,7 @@ impl Insider {
         let (kem_output, init_secret) = sent.expect("the group has an external key");
         let mut proposals = vec![self.listed(Proposal::ExternalInit(kem_output))];
         proposals.extend_from_slice(others);
+        proposals.iter_mut().for_each(|listed| listed.sender = ProposalSender::Joiner);
         let mut draft = self.draft_as(Committer::NewMember, &proposals, true);
         draft.content.sender = Sender::NewMemberCommit;
         draft.init_secret = Some(init_secret);

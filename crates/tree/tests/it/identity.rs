@@ -128,8 +128,8 @@ fn the_policy_sees_a_joiner_with_its_former_self() {
     let mut group = Group::of(3);
     let spy = Spy::default();
     for (removes, old) in [(true, Some("person 1")), (false, None)] {
-        let mut list = vec![init(&group)];
-        list.extend(removes.then(|| own(&group, Proposal::Remove(1))));
+        let mut list = vec![init()];
+        list.extend(removes.then(|| own(Proposal::Remove(1))));
         let joiner = if removes { group.member(1) } else { group.person() };
         let checks = spy.checks();
         let mut applied = apply(group.base(), Committer::NewMember, &list, &checks).unwrap();

@@ -176,7 +176,7 @@ fn newcomers_propose_or_commit_as_their_type_says() {
     let dave = group.person();
     let add = group.key_package(&dave, |_| {});
     let add = Content::Proposal(Proposal::Add(Box::new(add)));
-    let join = group.joins(&dave, &[init(&group)]);
+    let join = group.joins(&dave, &[init()]);
     let by = |sender, content| group.message(sender, content, &dave, |_| {});
     let commit = by(Sender::NewMemberProposal, join.content.content.clone());
     assert_eq!(broken(receive(&mut follower, commit)), Violation::NewMemberProposalContent);
@@ -203,7 +203,7 @@ fn a_commit_has_the_path_that_it_needs() {
         let again = group.says(1, commit.content.content);
         assert_eq!(broken(receive(&mut follower, again)), Violation::PathMissing);
     }
-    let join = Commit { proposals: by_value(&[init(&group)]), path: None };
+    let join = Commit { proposals: by_value(&[init()]), path: None };
     let join = Content::Commit(Box::new(join));
     let join = group.message(Sender::NewMemberCommit, join, &dave, |_| {});
     assert_eq!(broken(receive(&mut follower, join)), Violation::PathMissing);

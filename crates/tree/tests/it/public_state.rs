@@ -164,13 +164,13 @@ fn an_external_commit_adds_its_sender_and_a_resync_replaces_it() {
     let mut group = Group::of(3);
     let mut follower = group.follower();
     let dave = group.person();
-    let join = group.joins(&dave, &[init(&group)]);
+    let join = group.joins(&dave, &[init()]);
     let staged = stage(&mut follower, join);
     assert!(staged.change().external && staged.change().updated.is_empty());
     assert_eq!(staged.change().added[0].0.as_u32(), 3);
     follower.advance(staged).unwrap();
     group.catch_up(&follower);
-    let again = [init(&group), own(&group, Proposal::Remove(3))];
+    let again = [init(), own(Proposal::Remove(3))];
     let resync = group.joins(&dave, &again);
     let staged = stage(&mut follower, resync);
     assert_eq!((staged.change().added.len(), staged.change().removed.len()), (1, 1));

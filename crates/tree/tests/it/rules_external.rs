@@ -8,12 +8,12 @@ use crate::forge::{CHECKS, Group, Person, broken, listed};
 use crate::rules_proposal::{external_psk, reinit};
 
 /// A proposal by value of the joiner.
-pub(crate) fn own(group: &Group, proposal: Proposal) -> ListedProposal {
-    listed(tree::ProposalSender::Member(group.leaf(0)), proposal)
+pub(crate) fn own(proposal: Proposal) -> ListedProposal {
+    listed(tree::ProposalSender::Joiner, proposal)
 }
 
-pub(crate) fn init(group: &Group) -> ListedProposal {
-    own(group, Proposal::ExternalInit(b"kem output".into()))
+pub(crate) fn init() -> ListedProposal {
+    own(Proposal::ExternalInit(b"kem output".into()))
 }
 
 pub(crate) fn apply_external(
@@ -47,9 +47,9 @@ fn an_external_commit_has_exactly_one_external_init() {
     let none = [group.remove(1)];
     assert_eq!(broken(apply_external(&group, &none)), Violation::ExternalInitCount);
     assert_eq!(broken(apply_external(&group, &[])), Violation::ExternalInitCount);
-    let two = [init(&group), init(&group)];
+    let two = [init(), init()];
     assert_eq!(broken(apply_external(&group, &two)), Violation::ExternalInitCount);
-    let one = [init(&group)];
+    let one = [init()];
     let applied = apply_external(&group, &one).unwrap();
     assert!(applied.path_required && applied.external_init.is_some());
     let person = group.person();
@@ -60,14 +60,14 @@ fn an_external_commit_has_exactly_one_external_init() {
 #[test]
 fn an_external_commit_removes_at_most_one() {
     let group = Group::of(4);
-    let two = [init(&group), group.remove(1), group.remove(2)];
+    let two = [init(), group.remove(1), group.remove(2)];
     assert_eq!(broken(apply_external(&group, &two)), Violation::ExternalCommitRemoves);
-    let same = [init(&group), group.remove(1), group.remove(1)];
+    let same = [init(), group.remove(1), group.remove(1)];
     assert_eq!(broken(apply_external(&group, &same)), Violation::ExternalCommitRemoves);
-    let one = [group.remove(1), init(&group)];
+    let one = [group.remove(1), init()];
     assert_eq!(apply_external(&group, &one).unwrap().removed.len(), 1);
     // Covers mlspp, which does not validate this Remove.
-    let nobody = [init(&group), group.remove(4)];
+    let nobody = [init(), group.remove(4)];
     assert_eq!(broken(apply_external(&group, &nobody)), Violation::RemoveOfBlank);
 }
 
@@ -85,15 +85,15 @@ fn an_external_commit_holds_nothing_but_init_remove_and_psks() {
         Proposal::Other(wire::ProposalType(0xf000), b"".into()),
     ];
     for other in others {
-        let list = [init(&group), own(&group, other)];
+        let list = [init(), own(other)];
         assert_eq!(broken(apply_external(&group, &list)), Violation::ExternalCommitProposal);
     }
-    let psk = |length| own(&group, Proposal::PreSharedKey(external_psk(length)));
-    let all = [psk(32), init(&group), group.remove(1)];
+    let psk = |length| own(Proposal::PreSharedKey(external_psk(length)));
+    let all = [psk(32), init(), group.remove(1)];
     assert!(apply_external(&group, &all).is_ok());
-    let twice = [psk(32), init(&group), psk(32)];
+    let twice = [psk(32), init(), psk(32)];
     assert_eq!(broken(apply_external(&group, &twice)), Violation::DuplicatePsk);
-    let short = [init(&group), psk(31)];
+    let short = [init(), psk(31)];
     assert_eq!(broken(apply_external(&group, &short)), Violation::PskNonceLength);
 }
 
@@ -104,9 +104,9 @@ fn an_external_commit_holds_nothing_but_init_remove_and_psks() {
 fn an_external_commit_refers_to_no_proposal() {
     let group = Group::of(3);
     let mut remove = group.remove(1);
-    let by_value = [init(&group), remove.clone()];
+    let by_value = [init(), remove.clone()];
     remove.reference = Some(ProposalRef(Digest::EMPTY));
-    let by_reference = [init(&group), remove];
+    let by_reference = [init(), remove];
     assert_eq!(broken(apply_external(&group, &by_reference)), Violation::ExternalCommitReference);
     assert!(apply_external(&group, &by_value).is_ok());
 }
@@ -117,7 +117,7 @@ fn an_external_commit_refers_to_no_proposal() {
 fn a_resync_replaces_the_former_self_by_a_leaf_with_a_new_key() {
     let mut group = Group::of(3);
     let bob = group.member(1);
-    let list = [init(&group), group.remove(1)];
+    let list = [init(), group.remove(1)];
     let old = group.tree.leaf(group.leaf(1)).unwrap().encryption_key.clone();
     let kept = join(&mut group, &bob, &list, |leaf| leaf.encryption_key = old);
     assert_eq!(broken(kept), Violation::UnchangedEncryptionKey);
@@ -129,7 +129,7 @@ fn a_resync_replaces_the_former_self_by_a_leaf_with_a_new_key() {
 fn a_joiner_shares_no_key_with_a_member() {
     let mut group = Group::of(3);
     let (bob, carol) = (group.member(1), group.person());
-    let list = [init(&group)];
+    let list = [init()];
     let twice = join(&mut group, &bob, &list, |_| {});
     assert_eq!(broken(twice), Violation::DuplicateSignatureKey);
     let taken = group.tree.leaf(group.leaf(1)).unwrap().encryption_key.clone();
@@ -142,13 +142,13 @@ fn a_joiner_shares_no_key_with_a_member() {
 fn a_joiner_gets_the_leftmost_blank_leaf_or_a_new_one() {
     let mut full = Group::of(4);
     let person = full.person();
-    let list = [init(&full)];
+    let list = [init()];
     let (leaf, next) = join(&mut full, &person, &list, |_| {}).unwrap();
     assert_eq!((leaf, next.tree.size().leaves()), (4, 8));
 
     let mut five = Group::of(5);
     let last = five.member(4);
-    let list = [init(&five), five.remove(4)];
+    let list = [init(), five.remove(4)];
     let (leaf, next) = join(&mut five, &last, &list, |_| {}).unwrap();
     assert_eq!((leaf, next.tree.size().leaves()), (4, 8));
     assert!(five.join_nodes(next.tree.to_nodes()).is_ok());

@@ -64,7 +64,13 @@ fn whoever_is_outside_proposes_only_what_section_12_1_8_lists() {
     let member = ProposalSender::Member(group.leaf(1));
     for proposal in one_of_each(&mut group) {
         let by = |sender| judge(&group, &listed(sender, proposal.clone()));
-        assert!(by(member).is_ok());
+        match proposal {
+            Proposal::ExternalInit(_) => {
+                assert_eq!(broken(by(member)), Violation::ExternalInitByMember);
+                assert!(by(ProposalSender::Joiner).is_ok());
+            }
+            _ => assert!(by(member).is_ok()),
+        }
         match proposal {
             Proposal::Add(_) => assert!(by(ProposalSender::NewMember).is_ok()),
             _ => assert_eq!(broken(by(ProposalSender::NewMember)), Violation::NewMemberProposal),
