@@ -3,7 +3,7 @@
 use crypto::{CipherSuite, Digest, HpkeKeyPair, Random, Suite};
 use tree::rules::verify_ratchet_tree;
 use treekem::{EpochSecrets, PrivatePath};
-use wire::{Extensions, GroupContext, LeafNode, ProtocolVersion};
+use wire::{Extensions, GROUP_ID_BYTES_MAX, GroupContext, LeafNode, ProtocolVersion};
 
 use crate::epoch::{Confirmation, Epoch, EpochState};
 use crate::{
@@ -65,6 +65,9 @@ impl Client {
             return Err(Misuse::NotInOwnCapabilities.into());
         }
         let group_id = match params.group_id {
+            Some(group_id) if group_id.len() > GROUP_ID_BYTES_MAX => {
+                return Err(Misuse::GroupIdTooLong.into());
+            }
             Some(group_id) => group_id,
             None => {
                 let mut group_id = vec![0; suite.hash_length()];

@@ -196,7 +196,21 @@ impl Decode for Change {
     }
 }
 
-codec::fields!(Delta { changes });
+/// Counted and not within a vector: the rows of a large group are longer than a vector can be.
+impl Encode for Delta {
+    fn encode(&self, writer: &mut Writer) {
+        (self.changes.len() as u64).encode(writer);
+        self.changes.iter().for_each(|change| change.encode(writer));
+    }
+}
+
+impl Decode for Delta {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let count = u64::decode(reader)?;
+        let changes: Result<_, DecodeError> = (0..count).map(|_| Change::decode(reader)).collect();
+        Ok(Self { changes: changes? })
+    }
+}
 
 /// A store of rows. Implementations wrap a database; [`crate::MemoryStorage`] serves examples and
 /// tests.

@@ -147,6 +147,8 @@ pub enum Misuse {
     StaleEpoch,
     /// A group with this id is stored already.
     GroupExists,
+    /// The id for a group is longer than [`wire::GROUP_ID_BYTES_MAX`].
+    GroupIdTooLong,
     /// The ratchet tree is neither in the GroupInfo nor passed.
     RatchetTreeMissing,
     /// More proposals are pending than [`crate::Settings::proposals_max`].
@@ -178,6 +180,7 @@ impl fmt::Display for Misuse {
             Self::MembersMissing => "members of the old group are missing",
             Self::StaleEpoch => "the staged epoch does not follow the group's epoch",
             Self::GroupExists => "a group with this id exists already",
+            Self::GroupIdTooLong => "the id for a group is too long",
             Self::RatchetTreeMissing => "the ratchet tree is missing",
             Self::TooManyProposals => "too many proposals are pending",
             Self::NoSuchMember => "there is no member at this leaf",

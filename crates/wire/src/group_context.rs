@@ -1,9 +1,13 @@
 //! `GroupContext` (RFC 9420, section 8.1).
 
-use codec::Opaque;
+use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
 use crypto::{CipherSuite, Digest};
 
 use crate::{Extensions, ProtocolVersion};
+
+/// The longest id of a group that is accepted, in bytes. Clients repeat it in the name of every row
+/// that they store, and a large tree has many.
+pub const GROUP_ID_BYTES_MAX: usize = 1 << 10;
 
 /// What all members agree on in an epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,12 +28,35 @@ pub struct GroupContext {
     pub extensions: Extensions,
 }
 
-codec::fields!(GroupContext {
-    version,
-    cipher_suite,
-    group_id,
-    epoch,
-    tree_hash,
-    confirmed_transcript_hash,
-    extensions,
-});
+impl Encode for GroupContext {
+    fn encode(&self, writer: &mut Writer) {
+        self.version.encode(writer);
+        self.cipher_suite.encode(writer);
+        self.group_id.encode(writer);
+        self.epoch.encode(writer);
+        self.tree_hash.encode(writer);
+        self.confirmed_transcript_hash.encode(writer);
+        self.extensions.encode(writer);
+    }
+}
+
+impl Decode for GroupContext {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let version = Decode::decode(reader)?;
+        let cipher_suite = Decode::decode(reader)?;
+        let too_long = reader.error(DecodeErrorKind::LimitExceeded("group id"));
+        let group_id = reader.opaque()?;
+        if group_id.len() > GROUP_ID_BYTES_MAX {
+            return Err(too_long);
+        }
+        Ok(Self {
+            version,
+            cipher_suite,
+            group_id: group_id.into(),
+            epoch: Decode::decode(reader)?,
+            tree_hash: Decode::decode(reader)?,
+            confirmed_transcript_hash: Decode::decode(reader)?,
+            extensions: Decode::decode(reader)?,
+        })
+    }
+}

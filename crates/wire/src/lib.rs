@@ -37,7 +37,7 @@ pub use extension::{
     EXTENSIONS_MAX, EXTERNAL_SENDERS_MAX, Extension, Extensions, ExternalPub, ExternalSender,
 };
 pub use framed_content::{Content, ContentType, FramedContent, Sender};
-pub use group_context::GroupContext;
+pub use group_context::{GROUP_ID_BYTES_MAX, GroupContext};
 pub use group_info::GroupInfo;
 pub use key_package::{KeyPackage, KeyPackageRef};
 pub use leaf_node::{LeafNode, LeafNodeSource, Lifetime};

@@ -295,34 +295,33 @@ impl Decode for Places {
     }
 }
 
-/// Proposals of the application's own types, as stored.
+/// Proposals of the application's own types, as stored: counted, since they come from others and
+/// may together be longer than a vector can be.
 struct Others(Vec<(ProposalSender, ProposalType, Vec<u8>)>);
 
 impl Encode for Others {
     fn encode(&self, writer: &mut Writer) {
-        writer.vector(|writer| {
-            for (sender, proposal_type, body) in &self.0 {
-                let sender = match *sender {
-                    ProposalSender::Member(leaf) => Sender::Member(leaf.as_u32()),
-                    ProposalSender::External(index) => Sender::External(index),
-                    ProposalSender::NewMember => Sender::NewMemberProposal,
-                    ProposalSender::Joiner => Sender::NewMemberCommit,
-                };
-                sender.encode(writer);
-                proposal_type.encode(writer);
-                writer.opaque(body);
-            }
-        });
+        (self.0.len() as u64).encode(writer);
+        for (sender, proposal_type, body) in &self.0 {
+            let sender = match *sender {
+                ProposalSender::Member(leaf) => Sender::Member(leaf.as_u32()),
+                ProposalSender::External(index) => Sender::External(index),
+                ProposalSender::NewMember => Sender::NewMemberProposal,
+                ProposalSender::Joiner => Sender::NewMemberCommit,
+            };
+            sender.encode(writer);
+            proposal_type.encode(writer);
+            writer.opaque(body);
+        }
     }
 }
 
 impl Decode for Others {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let mut elements = reader.vector()?;
         let mut others = Vec::new();
-        while !elements.is_empty() {
-            let invalid = elements.error(DecodeErrorKind::InvalidValue("sender"));
-            let sender = match Sender::decode(&mut elements)? {
+        for _ in 0..u64::decode(reader)? {
+            let invalid = reader.error(DecodeErrorKind::InvalidValue("sender"));
+            let sender = match Sender::decode(reader)? {
                 Sender::Member(index) => {
                     ProposalSender::Member(leaf_anywhere(index).ok_or(invalid)?)
                 }
@@ -330,8 +329,8 @@ impl Decode for Others {
                 Sender::NewMemberProposal => ProposalSender::NewMember,
                 Sender::NewMemberCommit => return Err(invalid),
             };
-            let proposal_type = ProposalType::decode(&mut elements)?;
-            others.push((sender, proposal_type, elements.opaque()?.to_vec()));
+            let proposal_type = ProposalType::decode(reader)?;
+            others.push((sender, proposal_type, reader.opaque()?.to_vec()));
         }
         Ok(Self(others))
     }

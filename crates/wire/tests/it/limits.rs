@@ -3,9 +3,9 @@
 use codec::{Decode, DecodeErrorKind, Encode, Writer};
 use wire::{
     CERTIFICATES_MAX, COMMIT_PROPOSALS_MAX, Commit, Credential, EXTENSIONS_MAX,
-    EXTERNAL_SENDERS_MAX, Extension, ExtensionType, Extensions, GROUP_SECRETS_PSKS_MAX,
-    GroupSecrets, PATH_NODES_MAX, RATCHET_TREE_LEAVES_MAX, UpdatePathNode, WELCOME_SECRETS_MAX,
-    Welcome,
+    EXTERNAL_SENDERS_MAX, Extension, ExtensionType, Extensions, GROUP_ID_BYTES_MAX,
+    GROUP_SECRETS_PSKS_MAX, GroupContext, GroupSecrets, PATH_NODES_MAX, RATCHET_TREE_LEAVES_MAX,
+    UpdatePathNode, WELCOME_SECRETS_MAX, Welcome,
 };
 
 /// Bytes, a vector of so many copies of an element, and bytes.
@@ -54,6 +54,17 @@ fn a_path_has_no_more_nodes_than_the_highest_tree_has_levels() {
         [&[0, 1][..], &path].concat()
     };
     holds::<Commit>(PATH_NODES_MAX, "nodes", bytes);
+}
+
+#[test]
+fn the_id_of_a_group_has_a_longest_form() {
+    // Version and suite; epoch, two empty hashes, no extensions.
+    let read = |length| {
+        GroupContext::from_bytes(&list(&[0, 1, 0, 1], &[7], length, &[0; 11])).map(|it| it.group_id)
+    };
+    assert_eq!(read(GROUP_ID_BYTES_MAX).map(|group_id| group_id.len()), Ok(GROUP_ID_BYTES_MAX));
+    let refused = read(GROUP_ID_BYTES_MAX + 1).unwrap_err();
+    assert_eq!((refused.offset, refused.kind), (4, DecodeErrorKind::LimitExceeded("group id")));
 }
 
 #[test]
