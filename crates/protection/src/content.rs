@@ -11,7 +11,7 @@ use wire::{
     Sender, WireFormat,
 };
 
-use crate::{Error, Misuse, Violation};
+use crate::{Error, Limit, Misuse, PRIVATE_MESSAGE_BYTES_MAX, Violation};
 
 /// Signs content for the wire format it will travel in.
 ///
@@ -25,11 +25,22 @@ pub fn sign(
 ) -> Result<AuthenticatedContent, Error> {
     check_framing(wire_format, &content).map_err(Misuse::WouldViolate)?;
     check_context(&content, context).map_err(|_| Misuse::WrongContext)?;
+    check_length(&content)?;
     let signed = AuthenticatedContent::to_be_signed(wire_format, &content, context);
     let signature =
         suite.sign_with_label(signer, AuthenticatedContent::SIGNATURE_LABEL, &signed)?.into();
     let auth = FramedContentAuthData { signature, confirmation_tag: None };
     Ok(AuthenticatedContent { wire_format, content, auth })
+}
+
+/// Refuses data of the application that no message can hold, before it is encoded.
+fn check_length(content: &FramedContent) -> Result<(), Limit> {
+    let data = match &content.content {
+        Content::Application(data) => data.len(),
+        Content::Proposal(_) | Content::Commit(_) => 0,
+    };
+    let length = data.saturating_add(content.authenticated_data.len());
+    if length > PRIVATE_MESSAGE_BYTES_MAX { Err(Limit::MessageBytes) } else { Ok(()) }
 }
 
 /// Content of a message whose outer protection was checked; nobody has verified the signature yet.
