@@ -7,7 +7,7 @@ use wire::{
     AuthenticatedContent, Content, FramedContent, MlsMessage, MlsMessageBody, Sender, WireFormat,
 };
 
-use crate::rows::{put_secret_tree, sent_key, value};
+use crate::rows::put_secret_tree;
 use crate::{Delta, Effect, Error, Group, Misuse};
 
 impl Group {
@@ -87,17 +87,9 @@ impl Group {
 
     /// Remembers the hash of an own message, so that its echo is recognised.
     fn note_sent(&mut self, message: &MlsMessage, delta: &mut Delta) -> Result<(), Error> {
-        let (group_id, epoch) = (&self.epoch.context.group_id, self.epoch.context.epoch);
+        let epoch = (&*self.epoch.context.group_id, self.epoch.context.epoch);
         let hash = self.suite.hash(&message.to_bytes())?;
-        let of_epoch = (epoch, crypto::Digest::EMPTY)..;
-        if self.sent.range(of_epoch.clone()).count() >= self.client.settings().sent_messages_max
-            && let Some(&forgotten) = self.sent.range(of_epoch).next()
-        {
-            self.sent.remove(&forgotten);
-            delta.delete(sent_key(group_id, forgotten.0, &forgotten.1));
-        }
-        self.sent.insert((epoch, hash));
-        delta.put(sent_key(group_id, epoch, &hash), value(&crypto::Digest::EMPTY));
+        self.sent.insert(epoch, hash, self.client.settings().sent_messages_max, delta);
         Ok(())
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crypto::{Digest, Secret, Signer, Suite};
+use crypto::{Secret, Signer, Suite};
 use protection::PastEpochs;
 use tree::{Base, LeafIndex};
 use wire::{Extensions, GroupContext, LeafNode, Proposal, ProposalRef, RatchetTreeNodes, ReInit};
@@ -11,6 +11,7 @@ use wire::{Extensions, GroupContext, LeafNode, Proposal, ProposalRef, RatchetTre
 use crate::delta::UnsavedFlag;
 use crate::epoch::Epoch;
 use crate::proposals::Proposals;
+use crate::sent::Sent;
 use crate::{Client, Delta, Effect, Error, Invitation, Misuse};
 
 /// A group.
@@ -34,7 +35,7 @@ pub struct Group {
     /// the place looked so, and what was there.
     pub(crate) past_leaves: BTreeMap<(u64, LeafIndex), Option<Arc<LeafNode>>>,
     /// Hashes of messages that this client sent, by epoch.
-    pub(crate) sent: BTreeSet<(u64, Digest)>,
+    pub(crate) sent: Sent,
     pub(crate) resumption_psks: BTreeMap<u64, Secret>,
     /// Signers of own leaves that the client does not have, because they came with a proposal or
     /// commit.

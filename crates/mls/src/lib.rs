@@ -37,6 +37,7 @@ mod propose;
 mod received;
 mod reinit;
 mod rows;
+mod sent;
 mod successor;
 mod welcome;
 

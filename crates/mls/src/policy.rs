@@ -34,7 +34,8 @@ pub enum ExternalCommitPolicy {
     Refuse,
     /// New members, but no one may replace a former self.
     JoinOnly,
-    /// New members, and former selves may be replaced if the commit uses a resumption PSK.
+    /// New members, and former selves may be replaced if the commit uses a resumption PSK of the
+    /// group.
     ResyncWithPsk,
     /// Whoever the identity policy accepts.
     #[default]
@@ -61,7 +62,7 @@ pub struct Settings {
     /// How many proposals of an epoch are remembered. One more is refused: a member, or anyone who
     /// may propose from outside, could otherwise fill the memory of all.
     pub proposals_max: usize,
-    /// How many own messages of an epoch are remembered so that an echo is recognised.
+    /// How many own messages of an epoch are remembered so that an echo is recognised: the latest.
     pub sent_messages_max: usize,
     /// Whether to send random unknown values where the RFC asks for them (section 13.5).
     pub grease: bool,

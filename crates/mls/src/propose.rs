@@ -134,6 +134,7 @@ impl Group {
         };
         let checks = self.client.checks(now, true);
         listed.verified = Some(tree::proposal::verify(self.base(), &listed, &checks)?);
+        self.check_newcomer(&listed.proposal, now)?;
         self.check_room()?;
         let wire_format = self.client.settings().handshakes.wire_format();
         let content = Content::Proposal((*listed.proposal).clone());

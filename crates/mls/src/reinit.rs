@@ -7,7 +7,7 @@
 //!    which is checked against the proposal here.
 
 use crypto::Random;
-use wire::{KeyPackage, ResumptionPskUsage};
+use wire::{KeyPackage, ProtocolVersion, ResumptionPskUsage};
 
 use crate::epoch::Epoch;
 use crate::successor::all_members_of;
@@ -31,6 +31,10 @@ impl Client {
         let GroupStatus::Reinitialized(reinit) = old.status() else {
             return Err(Misuse::NotReinitialized.into());
         };
+        // Members may agree on a later version, but this library does not know it.
+        if reinit.version != ProtocolVersion::MLS10 {
+            return Err(Violation::UnsupportedVersion.into());
+        }
         let params = GroupParams {
             cipher_suite: reinit.cipher_suite,
             group_id: Some(reinit.group_id.to_vec()),

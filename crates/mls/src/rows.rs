@@ -19,6 +19,7 @@ use wire::{GroupContext, LeafNode, Node, ReInit};
 
 use crate::epoch::Epoch;
 use crate::proposals::Proposals;
+use crate::sent::Sent;
 use crate::{
     Client, Delta, Error, Group, GroupStatus, RowKey, RowKind, Settings, Storage, StorageError,
 };
@@ -77,7 +78,7 @@ fn id(epoch: u64, tail: &[u8]) -> Vec<u8> {
 }
 
 /// The number and the tail of such an id.
-fn parse_id(id: &[u8]) -> Result<(u64, &[u8]), Error> {
+pub(crate) fn parse_id(id: &[u8]) -> Result<(u64, &[u8]), Error> {
     let (number, tail) = id.split_at_checked(8).ok_or_else(|| Error::corrupt("row id"))?;
     let number = number.try_into().map_err(|_| Error::corrupt("row id"))?;
     Ok((u64::from_be_bytes(number), tail))
@@ -241,7 +242,14 @@ pub(crate) fn epoch_prefix(group_id: &[u8], kind: RowKind, epoch: u64) -> RowKey
 
 /// The rows of a group are gone.
 pub(crate) fn delete_group(group_id: &[u8], delta: &mut Delta) {
-    for kind in RowKind::ALL.into_iter().filter(|kind| *kind != RowKind::KeyPackage) {
+    delete_membership(group_id, delta);
+    delta.delete_prefix(RowKey::new(group_id, RowKind::PendingJoin, []));
+}
+
+/// All that a member knew is gone; candidates to join the group anew stay.
+pub(crate) fn delete_membership(group_id: &[u8], delta: &mut Delta) {
+    let other = |kind: &RowKind| matches!(kind, RowKind::KeyPackage | RowKind::PendingJoin);
+    for kind in RowKind::ALL.into_iter().filter(|kind| !other(kind)) {
         delta.delete_prefix(RowKey::new(group_id, kind, []));
     }
 }
@@ -388,7 +396,7 @@ impl Group {
             proposals: Proposals::load(storage, group_id, size)?,
             past: load_past_epochs(storage, group_id, client.settings())?,
             past_leaves: load_past_leaves(storage, group_id)?,
-            sent: load_sent(storage, group_id)?,
+            sent: Sent::load(storage, group_id)?,
             resumption_psks: load_resumption_psks(storage, group_id)?,
             signers: Vec::new(),
             opened_commits: BTreeSet::new(),
@@ -427,16 +435,6 @@ fn load_past_leaves(storage: &dyn Storage, group_id: &[u8]) -> Result<PastLeaves
         leaves.insert((epoch, leaf), structure(&bytes, "past leaf")?);
     }
     Ok(leaves)
-}
-
-fn load_sent(storage: &dyn Storage, group_id: &[u8]) -> Result<BTreeSet<(u64, Digest)>, Error> {
-    let rows = storage.scan(group_id, RowKind::Sent, &[])?;
-    let rows = rows.into_iter().map(|(id, bytes)| {
-        let (epoch, tail) = parse_id(&id)?;
-        structure::<Digest>(&bytes, "hash of a sent message")?;
-        Ok((epoch, Digest::new(tail).ok_or_else(|| Error::corrupt("hash of a sent message"))?))
-    });
-    rows.collect()
 }
 
 fn load_resumption_psks(

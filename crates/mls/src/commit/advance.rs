@@ -9,8 +9,8 @@ use tree::{LeafIndex, RatchetTree};
 use super::staged::{BaseEpoch, EpochChange, StagedEpoch};
 use crate::epoch::Epoch;
 use crate::rows::{
-    delete_group, epoch_prefix, past_leaf_key, put_past_epochs, put_status, resumption_psk_key,
-    value,
+    delete_membership, epoch_prefix, past_leaf_key, put_past_epochs, put_status,
+    resumption_psk_key, value,
 };
 use crate::{Delta, Effect, Error, Group, GroupStatus, Misuse, RowKey, RowKind};
 
@@ -20,7 +20,8 @@ impl Group {
     ///
     /// The old epoch's secrets are erased but for what the settings keep for late messages; so are
     /// all pending proposals and all other candidates. If the commit removes this client, all rows
-    /// of the group go.
+    /// of the group go, but for candidates of [`crate::Client::join_external`]: the commit may be
+    /// the one that replaces this client by its new self.
     pub fn advance(&mut self, next: impl Into<StagedEpoch>) -> Result<Effect<EpochChange>, Error> {
         let StagedEpoch { base, epoch, delta: mut rows, change, signer } = next.into();
         self.check_saved()?;
@@ -29,12 +30,12 @@ impl Group {
         }
         let group_id = self.epoch.context.group_id.clone();
         let Some(epoch) = epoch else {
-            delete_group(&group_id, &mut rows);
+            delete_membership(&group_id, &mut rows);
             self.status = GroupStatus::Removed;
             self.proposals = Default::default();
             self.past = PastEpochs::new(0);
             self.past_leaves.clear();
-            self.sent.clear();
+            self.sent = Default::default();
             self.resumption_psks.clear();
             self.signers.clear();
             self.epoch.erase();
@@ -124,20 +125,18 @@ impl Group {
             delta.delete_prefix(epoch_prefix(&group_id, RowKind::SecretTree, epoch));
         } else {
             self.past.push(PastEpoch::new(old.context, old.messages));
-            put_past_epochs(&group_id, &mut self.past, delta);
         }
+        // Also with a setting of 0: it may have been another when the group was stored.
+        put_past_epochs(&group_id, &mut self.past, delta);
         // Own messages of the epoch that just ended may still come back.
         let oldest = self.past.epochs().next().unwrap_or(epoch);
         let is_over = |epoch: &u64| *epoch < oldest;
         let leaves: BTreeSet<u64> =
             self.past_leaves.keys().map(|key| key.0).take_while(is_over).collect();
-        let sent: BTreeSet<u64> = self.sent.iter().map(|key| key.0).take_while(is_over).collect();
         self.past_leaves.retain(|(epoch, _), _| !is_over(epoch));
-        self.sent.retain(|(epoch, _)| !is_over(epoch));
-        for (kind, epochs) in [(RowKind::PastLeaf, leaves), (RowKind::Sent, sent)] {
-            for epoch in epochs {
-                delta.delete_prefix(epoch_prefix(&group_id, kind, epoch));
-            }
+        for epoch in leaves {
+            delta.delete_prefix(epoch_prefix(&group_id, RowKind::PastLeaf, epoch));
         }
+        self.sent.forget_before(oldest, &group_id, delta);
     }
 }

@@ -88,7 +88,7 @@ impl Group {
     /// The own message that this is an echo of.
     fn own_echo(&self, message: &MlsMessage, epoch: u64) -> Result<Option<Received>, Error> {
         let hash = self.suite.hash(&message.to_bytes())?;
-        if !self.sent.contains(&(epoch, hash)) {
+        if !self.sent.contains(epoch, &hash) {
             return Ok(None);
         }
         let is_commit = match &message.0 {
@@ -328,11 +328,14 @@ impl Group {
         if committer != Committer::NewMember {
             return Ok(());
         }
-        let any =
-            |wanted: fn(&Proposal) -> bool| proposals.iter().any(|listed| wanted(&listed.proposal));
-        let resync = any(|proposal| matches!(proposal, Proposal::Remove(_)));
-        let with_psk = any(|proposal| match proposal {
-            Proposal::PreSharedKey(psk) => matches!(psk.kind, PskKind::Resumption { .. }),
+        let mut all = proposals.iter().map(|listed| &*listed.proposal);
+        let resync = all.clone().any(|proposal| matches!(proposal, Proposal::Remove(_)));
+        // That of another group proves nothing about this one.
+        let with_psk = all.any(|proposal| match proposal {
+            Proposal::PreSharedKey(PreSharedKeyId {
+                kind: PskKind::Resumption { psk_group_id, .. },
+                ..
+            }) => **psk_group_id == *self.group_id(),
             _ => false,
         });
         match self.client.settings().external_commits {

@@ -32,6 +32,8 @@ mod known_bugs_joins;
 mod known_bugs_messages;
 mod life;
 mod official;
+mod review_rules;
+mod review_state;
 mod rows_corrupt;
 mod rows_history;
 mod rows_sizes;
