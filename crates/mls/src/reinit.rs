@@ -5,6 +5,8 @@
 //! 2. A member commits it; the group is frozen from then on.
 //! 3. Any member makes the new group with [`Client::reinitialize`]; the others join by its Welcome,
 //!    which is checked against the proposal here.
+//!
+//! The new group may keep the old one's id; then its rows replace the old one's.
 
 use crypto::Random;
 use wire::{KeyPackage, ProtocolVersion, ResumptionPskUsage};

@@ -60,6 +60,33 @@ pub(crate) fn stored_resumption_psk(
     }
 }
 
+/// That the successor replaces no other group. A ReInit may keep the group's id: then it replaces
+/// the group that it closed.
+fn check_new_successor(
+    storage: &dyn Storage,
+    (old, usage): (&Group, ResumptionPskUsage),
+    group_id: &[u8],
+) -> Result<(), Error> {
+    if usage == ResumptionPskUsage::ReInit && old.group_id() == group_id {
+        let stored = stored_epoch_resumption_psk(storage, group_id, old.epoch())?;
+        if stored.is_some_and(|psk| psk == *old.epoch.secrets.resumption_psk()) {
+            return Ok(());
+        }
+    }
+    check_new_group(storage, group_id)
+}
+
+/// Whether a Welcome with these keys leads to the successor of the group of this id that keeps the
+/// id. [`check_successor`] checks that it is one.
+pub(crate) fn keeps_group_id(psks: &[PreSharedKeyId], group_id: &[u8]) -> bool {
+    psks.iter().any(|id| match &id.kind {
+        PskKind::Resumption { usage: ResumptionPskUsage::ReInit, psk_group_id, .. } => {
+            **psk_group_id == *group_id
+        }
+        _ => false,
+    })
+}
+
 /// The last step of joining (section 12.4.3.1): a group that was linked to an old one by its
 /// Welcome must be what the link says.
 pub(crate) fn check_successor(
@@ -95,7 +122,7 @@ impl Client {
     ) -> Result<(NewSuccessor, Delta), Error> {
         let suite = self.suite(params.cipher_suite)?;
         let first = self.first_epoch(&suite, params, now, random)?;
-        check_new_group(storage, &first.context.group_id)?;
+        check_new_successor(storage, (old, usage), &first.context.group_id)?;
         let kind = PskKind::Resumption {
             usage,
             psk_group_id: old.group_id().into(),

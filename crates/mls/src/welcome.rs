@@ -15,7 +15,7 @@ use crate::epoch::{Confirmation, Epoch, EpochState};
 use crate::group_info::verify_group_info;
 use crate::key_package::KeyPackageBundle;
 use crate::rows::{delete_group, put_first_epoch};
-use crate::successor::{check_successor, stored_resumption_psk};
+use crate::successor::{check_successor, keeps_group_id, stored_resumption_psk};
 use crate::{Client, Delta, Effect, Error, Group, GroupStatus, Misuse, Storage, Violation};
 
 /// What a Welcome says beside the group itself.
@@ -117,7 +117,9 @@ impl Client {
         let opened = self.open_welcome(storage, &suite, welcome, (&bundle, entry))?;
         let OpenedWelcome { group_info, group_secrets, psk_secret } = opened;
         let group_id = group_info.group_context.group_id.clone();
-        check_new_group(storage, &group_id)?;
+        if !keeps_group_id(&group_secrets.psks, &group_id) {
+            check_new_group(storage, &group_id)?;
+        }
         let tree = verify_group_info(self, &suite, &group_info, tree, now)?.into_tree();
         // "Identify a leaf whose LeafNode is identical to the one in the KeyPackage."
         let leaf_node = &bundle.key_package.leaf_node;

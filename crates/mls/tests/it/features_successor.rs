@@ -148,6 +148,31 @@ fn a_successor_needs_all_members_and_a_closed_group() {
     assert_eq!(group_id, b"the successor");
 }
 
+#[test]
+fn a_successor_may_keep_the_id_of_its_group() {
+    let mut people = group_of(&NAMES, traits);
+    let group_id = people[0].group().group_id().to_vec();
+    let reinit = Propose::ReInit {
+        group_id: group_id.clone(),
+        cipher_suite: CipherSuite(1),
+        extensions: Extensions::default(),
+    };
+    commit_to_all(&mut people, 0, CommitOptions::new().propose(reinit));
+    let closed = people[1].group.take().unwrap();
+    succeed(&mut people, 2);
+    for person in &mut people {
+        assert_eq!(person.group().group_id(), group_id);
+        assert_eq!(person.group().epoch(), 1);
+        assert_eq!(person.client.group_ids(&person.store).unwrap().len(), 1);
+    }
+    agree(&mut people);
+    // The closed group in memory does not found another over the new one.
+    let key_packages = vec![people[0].key_package(), people[2].key_package()];
+    let Person { client, store, random, .. } = &mut people[1];
+    let made = client.reinitialize(store, &closed, key_packages, NOW, random);
+    assert_eq!(misuse(made), Misuse::GroupExists);
+}
+
 /// Two members hurry to make the successor; whoever joined one of the two does not replace it.
 #[test]
 fn a_successor_is_not_founded_over_one_that_was_joined() {
