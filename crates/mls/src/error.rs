@@ -155,6 +155,8 @@ pub enum Misuse {
     TooManyProposals,
     /// There is no member at this leaf.
     NoSuchMember,
+    /// No proposal with this name is pending.
+    NoSuchProposal,
     /// A commit that must have a path was asked to have none.
     PathRequired,
     /// An Update is proposed in a commit, whose path does the same, or as a leaf made elsewhere.
@@ -184,6 +186,7 @@ impl fmt::Display for Misuse {
             Self::RatchetTreeMissing => "the ratchet tree is missing",
             Self::TooManyProposals => "too many proposals are pending",
             Self::NoSuchMember => "there is no member at this leaf",
+            Self::NoSuchProposal => "no proposal with this name is pending",
             Self::PathRequired => "the proposals demand a path",
             Self::KeyMismatch => "the private key does not belong to the public key",
             Self::UpdateOutOfPlace => "an Update is a message of its own, made by the group",

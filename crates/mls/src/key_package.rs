@@ -176,6 +176,19 @@ impl Client {
         Ok(Effect::new(reference, delta))
     }
 
+    /// A key package of this client with its private keys, for a backup or another implementation:
+    /// that of `init_key`, then that of the leaf. `None` if they are not stored.
+    pub fn export_key_package(
+        &self,
+        storage: &dyn Storage,
+        reference: &KeyPackageRef,
+    ) -> Result<Option<(KeyPackage, Secret, Secret)>, Error> {
+        let Some(row) = storage.read(&KeyPackageBundle::row(reference))? else { return Ok(None) };
+        let bundle: KeyPackageBundle = structure(&row, "key package")?;
+        let KeyPackageBundle { key_package, init_key_pair, leaf_key_pair } = bundle;
+        Ok(Some((key_package, init_key_pair.private_key, leaf_key_pair.private_key)))
+    }
+
     /// Erases the private keys of a key package that shall not be used any more.
     pub fn delete_key_package(&self, reference: &KeyPackageRef) -> Effect<()> {
         let mut delta = Delta::default();

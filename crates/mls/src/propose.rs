@@ -257,6 +257,15 @@ impl Group {
         self.effect((), delta)
     }
 
+    /// The received proposals with these names.
+    pub(crate) fn received_by_reference(
+        &self,
+        references: &[ProposalRef],
+    ) -> Result<Vec<ListedProposal>, Error> {
+        let found = references.iter().map(|reference| self.proposals.find(reference));
+        found.collect::<Option<_>>().ok_or(Error::Misuse(Misuse::NoSuchProposal))
+    }
+
     /// The own proposals of a commit together with as many of the received ones as make a valid
     /// list.
     ///

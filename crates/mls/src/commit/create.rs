@@ -14,8 +14,8 @@ use tree::{
 use treekem::{CommitSecret, InitSecret, NewPath, PathContext, PrivatePath, psk_secret};
 use wire::{
     AuthenticatedContent, Commit, Content, FramedContent, GroupContext, KeyPackage, KeyPackageRef,
-    LeafNode, LeafNodeSource, MlsMessage, PreSharedKeyId, ProposalOrRef, Sender, UpdatePath,
-    WireFormat,
+    LeafNode, LeafNodeSource, MlsMessage, PreSharedKeyId, ProposalOrRef, ProposalRef, Sender,
+    UpdatePath, WireFormat,
 };
 
 use super::staged::{BaseEpoch, CommitId, Epoch0, EpochChange, PendingCommit, StagedEpoch};
@@ -42,6 +42,9 @@ pub struct CommitOptions {
     pub proposals: Vec<Propose>,
     /// Leave out the proposals that were received; they are gone with the epoch.
     pub ignore_received: bool,
+    /// Cover exactly these received proposals, in this order, instead of as many as fit. If they
+    /// do not make a valid list, there is no commit.
+    pub only_received: Option<Vec<ProposalRef>>,
     /// Whether to send new keys.
     pub path: PathChoice,
     /// What changes in the committer's leaf; needs a path.
@@ -339,8 +342,10 @@ impl Group {
     ) -> Result<Effect<NewCommit>, Error> {
         self.check_active()?;
         let mut proposals = self.own_proposals(&options.proposals, random)?;
-        if !options.ignore_received {
-            proposals = self.with_received(proposals, now)?;
+        match &options.only_received {
+            Some(references) => proposals.extend(self.received_by_reference(references)?),
+            None if options.ignore_received => {}
+            None => proposals = self.with_received(proposals, now)?,
         }
         let own_leaf = self.own_leaf();
         let (old_signer, client) = (self.signer()?, self.client.clone());

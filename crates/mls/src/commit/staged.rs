@@ -6,7 +6,7 @@ use std::sync::Arc;
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
 use crypto::{Digest, Secret, Signer, Suite};
 use tree::{AppliedProposals, LeafIndex, ListedProposal, ProposalSender, RatchetTree, TreeSize};
-use wire::{LeafNode, PreSharedKeyId, Proposal, ProposalType, ReInit, Sender};
+use wire::{LeafNode, PreSharedKeyId, Proposal, ProposalType, RatchetTreeNodes, ReInit, Sender};
 
 use crate::epoch::Epoch;
 use crate::rows::{Overlay, load_epoch, structure, value};
@@ -180,6 +180,15 @@ impl PendingCommit {
         // A member does not remove itself, so an own commit always leads somewhere.
         let epoch = self.staged.epoch.as_ref().ok_or(Misuse::Removed)?;
         Ok(epoch.secrets.export(suite, label, context, length)?)
+    }
+
+    /// The public tree of the epoch that the commit leads to: for joiners who get it beside their
+    /// Welcome. O(N).
+    #[must_use]
+    pub fn ratchet_tree(&self) -> RatchetTreeNodes {
+        // A member does not remove itself, so an own commit always leads somewhere.
+        let nodes = self.staged.epoch.as_ref().map(|epoch| epoch.tree.to_nodes());
+        nodes.unwrap_or_else(|| RatchetTreeNodes(Vec::new()))
     }
 
     /// The row that lets the candidate survive a restart.

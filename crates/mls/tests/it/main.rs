@@ -14,6 +14,7 @@ mod erasure_table;
 mod erasure_trace;
 mod features_capabilities;
 mod features_delivery;
+mod features_exact;
 mod features_external_join;
 mod features_identity;
 mod features_joining;
