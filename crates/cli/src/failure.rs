@@ -11,8 +11,8 @@ Exit codes:
   2  the command line is wrong
   3  what was asked for cannot be done, or was refused
   4  the delivery service cannot be reached; what was to be sent is kept and goes out next time
-  5  somebody, or the delivery service, is not to be trusted
-  6  the account cannot be used: none there, in use, or its database fails";
+  5  somebody, or the delivery service, is not to be trusted: a message breaks a rule
+  6  the account or state cannot be used: none there, in use, or its database fails";
 
 /// Why a command ends without success.
 #[derive(Debug)]
@@ -30,6 +30,49 @@ impl Failure {
     /// The command line is wrong.
     pub(crate) fn usage(text: String) -> Self {
         Self { code: 2, text }
+    }
+
+    /// What was asked for cannot be done, or was refused.
+    pub(crate) fn refused(text: String) -> Self {
+        Self { code: 3, text }
+    }
+
+    /// Somebody else broke a rule.
+    pub(crate) fn peer(text: String) -> Self {
+        Self { code: 5, text }
+    }
+
+    /// The account or state cannot be used.
+    pub(crate) fn state(text: String) -> Self {
+        Self { code: 6, text }
+    }
+
+    /// What it says.
+    pub(crate) fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The same, told already.
+    pub(crate) fn told(self) -> Self {
+        Self { text: String::new(), ..self }
+    }
+
+    /// What would be made breaks a rule: it is the caller who asks for it.
+    pub(crate) fn of_own_making(error: mls::Error) -> Self {
+        match error {
+            mls::Error::Violation(rule) => {
+                Self::refused(format!("this would break a rule: {rule} [{}]", rule.name()))
+            }
+            other => other.into(),
+        }
+    }
+
+    /// The same with something more to tell, if anything is told.
+    pub(crate) fn and(mut self, more: &str) -> Self {
+        if !self.text.is_empty() {
+            self.text.push_str(more);
+        }
+        self
     }
 
     /// Tells the user.
@@ -56,6 +99,25 @@ impl From<Error> for Failure {
             _ => 1,
         };
         Self { code, text: error.to_string() }
+    }
+}
+
+impl From<mls::Error> for Failure {
+    fn from(error: mls::Error) -> Self {
+        use mls::Error;
+        let text = match &error {
+            Error::Violation(rule) => format!("{error} [{}]", rule.name()),
+            Error::MissingPsk(kind) => format!("{error}: {}", crate::commands::mls::psk_name(kind)),
+            _ => error.to_string(),
+        };
+        match &error {
+            Error::Malformed(_) | Error::Violation(_) => Self::peer(text),
+            Error::Limit(_) | Error::MissingPsk(_) | Error::Misuse(_) | Error::Refused(_) => {
+                Self::refused(text)
+            }
+            Error::Storage(_) => Self::state(text),
+            _ => Self::check(text),
+        }
     }
 }
 

@@ -4,12 +4,13 @@
 //! is one JSON object with a `type`; fields are added over time and keep their meaning. Exit codes
 //! are listed in `failure`.
 
+mod base64;
 mod commands;
 mod failure;
 mod output;
 
 use clap::{Parser, Subcommand};
-use commands::{account, demo, group, receive, send, serve, vectors};
+use commands::{account, demo, group, inspect, mls, receive, send, serve, vectors};
 use failure::Failure;
 use output::Output;
 use std::path::PathBuf;
@@ -46,6 +47,10 @@ enum Command {
     /// Make, change and look at groups
     #[command(subcommand)]
     Group(group::Group),
+    /// Explain a message, a ratchet tree or the state of an offline client
+    Inspect(Box<inspect::Inspect>),
+    /// An offline MLS client: every operation on files
+    Mls(Box<mls::Mls>),
     /// Fetch and print what is new
     Receive(receive::Receive),
     /// Say something in a group
@@ -77,6 +82,8 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Account(command) => command.run(&common, &mut output),
         Command::Demo(command) => command.run(&mut output),
         Command::Group(command) => command.run(&common, &mut output),
+        Command::Inspect(command) => command.run(&mut output),
+        Command::Mls(command) => command.run(&mut output),
         Command::Receive(command) => command.run(&common, &mut output),
         Command::Send(command) => command.run(&common, &mut output),
         Command::Serve(command) => command.run(&mut output),

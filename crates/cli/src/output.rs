@@ -26,6 +26,18 @@ impl Output {
         }
         Ok(out.flush()?)
     }
+
+    /// Whether programs are to read what is printed.
+    pub(crate) fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Writes bytes as they are.
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        let mut out = std::io::stdout().lock();
+        out.write_all(bytes)?;
+        Ok(out.flush()?)
+    }
 }
 
 /// An event in one line for people.

@@ -3,6 +3,8 @@
 pub(crate) mod account;
 pub(crate) mod demo;
 pub(crate) mod group;
+pub(crate) mod inspect;
+pub(crate) mod mls;
 pub(crate) mod receive;
 pub(crate) mod send;
 pub(crate) mod serve;

@@ -4,6 +4,8 @@
 
 mod demo;
 mod follow;
+mod killed;
 mod program;
+mod shell;
 mod transcripts;
 mod vectors;
