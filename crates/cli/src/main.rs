@@ -10,7 +10,7 @@ mod failure;
 mod output;
 
 use clap::{Parser, Subcommand};
-use commands::{account, demo, group, inspect, mls, receive, send, serve, vectors};
+use commands::{account, demo, group, inspect, interop, mls, receive, send, serve, vectors};
 use failure::Failure;
 use output::Output;
 use std::path::PathBuf;
@@ -49,6 +49,9 @@ enum Command {
     Group(group::Group),
     /// Explain a message, a ratchet tree or the state of an offline client
     Inspect(Box<inspect::Inspect>),
+    /// Be tested, and test others, with the MLS working group's scenarios
+    #[command(subcommand)]
+    Interop(interop::Interop),
     /// An offline MLS client: every operation on files
     Mls(Box<mls::Mls>),
     /// Fetch and print what is new
@@ -83,6 +86,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Demo(command) => command.run(&mut output),
         Command::Group(command) => command.run(&common, &mut output),
         Command::Inspect(command) => command.run(&mut output),
+        Command::Interop(command) => command.run(&mut output),
         Command::Mls(command) => command.run(&mut output),
         Command::Receive(command) => command.run(&common, &mut output),
         Command::Send(command) => command.run(&common, &mut output),

@@ -4,6 +4,7 @@ pub(crate) mod account;
 pub(crate) mod demo;
 pub(crate) mod group;
 pub(crate) mod inspect;
+pub(crate) mod interop;
 pub(crate) mod mls;
 pub(crate) mod receive;
 pub(crate) mod send;

@@ -1,0 +1,17 @@
+//! The MLS working group's interoperability harness: Conclave as a client of it, and a runner of
+//! its scenarios.
+//!
+//! * To be driven by a runner over gRPC: [`Server`]; without sockets: [`client::HarnessClient`].
+//! * To play scenarios against any set of such clients: [`runner`].
+
+pub mod client;
+pub mod runner;
+mod server;
+
+pub use server::{Server, ServerOptions};
+
+/// The messages and the service of `proto/mls_client.proto`.
+#[allow(missing_docs, unreachable_pub, clippy::all, reason = "generated")]
+pub mod proto {
+    tonic::include_proto!("mls_client");
+}
