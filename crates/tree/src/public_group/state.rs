@@ -20,7 +20,7 @@ struct Head {
     format: u8,
     context: GroupContext,
     interim: Digest,
-    proposals: Vec<StoredProposal>,
+    proposals: Stored,
     reinit: Option<ReInit>,
 }
 
@@ -34,6 +34,24 @@ struct StoredProposal {
 }
 
 codec::fields!(StoredProposal { reference, sender, proposal });
+
+/// Pending proposals: counted and not in a vector, since they come from others and may together be
+/// longer than a vector can be.
+struct Stored(Vec<StoredProposal>);
+
+impl Encode for Stored {
+    fn encode(&self, writer: &mut Writer) {
+        (self.0.len() as u64).encode(writer);
+        self.0.iter().for_each(|stored| stored.encode(writer));
+    }
+}
+
+impl Decode for Stored {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let count = u64::decode(reader)?;
+        Ok(Self((0..count).map(|_| Decode::decode(reader)).collect::<Result<_, _>>()?))
+    }
+}
 
 impl StoredProposal {
     fn new(reference: ProposalRef, pending: &Pending) -> Self {
@@ -71,7 +89,9 @@ impl PublicGroup {
             format: FORMAT,
             context: self.context.clone(),
             interim: self.interim.0,
-            proposals: proposals.map(|(key, value)| StoredProposal::new(*key, value)).collect(),
+            proposals: Stored(
+                proposals.map(|(key, value)| StoredProposal::new(*key, value)).collect(),
+            ),
             reinit: self.reinit.clone(),
         };
         let mut writer = Writer::new();
@@ -94,7 +114,7 @@ impl PublicGroup {
             return Err(Violation::WrongTreeHash.into());
         }
         let size = tree.size();
-        let proposals = proposals.into_iter().map(|stored| stored.into_pending(size));
+        let proposals = proposals.0.into_iter().map(|stored| stored.into_pending(size));
         let proposals = proposals.collect::<Option<_>>().ok_or(invalid("sender of a proposal"))?;
         let interim = InterimTranscriptHash(interim);
         Ok(Self { suite, context, tree, interim, proposals, reinit })
