@@ -21,7 +21,7 @@ use wire::{GroupInfo, KeyPackage, RatchetTreeNodes};
 
 #[derive(clap::Args)]
 pub(crate) struct Inspect {
-    /// What to look at; `-` is standard input. Without it, the state
+    /// What to look at; `-` is standard input. A folder, or nothing, is the state of a client
     file: Option<PathBuf>,
     /// What it is, if it is not a message and not recognised
     #[arg(long = "as", value_name = "KIND")]
@@ -64,8 +64,10 @@ impl Explained {
 
 impl Inspect {
     pub(crate) fn run(self, output: &mut Output) -> Result<(), Failure> {
-        let Self { file, kind, options } = self;
-        let Some(file) = file else {
+        let Self { file, kind, mut options } = self;
+        let folder = file.as_ref().filter(|file| file.is_dir());
+        options.state_is(folder);
+        let Some(file) = file.filter(|file| !file.is_dir()) else {
             return visit::state(&options, output, |group| {
                 let context = message::group_context(group.context());
                 let mut lines = Vec::new();

@@ -141,6 +141,14 @@ impl Mls {
                 let input = process.read()?;
                 return process.run(input, &mut Session::open(&options, output)?);
             }
+            Command::Protect(protect) => {
+                let input = protect.read()?;
+                return protect.run(input, &mut Session::open(&options, output)?);
+            }
+            Command::Psk(psk) => {
+                let input = psk.read()?;
+                return psk.run(input, &mut Session::open(&options, output)?);
+            }
             Command::Unprotect(unprotect) => {
                 let input = unprotect.read()?;
                 return unprotect.run(input, &mut Session::open(&options, output)?);
@@ -154,11 +162,10 @@ impl Mls {
                 return join.run(input, &mut Session::open(&options, output)?);
             }
             Command::Outbox(command) => {
-                return command.run(&mut Session::open(&options, output)?);
+                return command.run(&mut Session::quiet(&options, output)?);
             }
             _ => Session::open(&options, output)?,
         };
-        session.remind()?;
         command.run(&mut session)
     }
 }
@@ -175,13 +182,13 @@ impl Command {
             Self::Branch(command) => command.run(session),
             Self::GroupInfo(command) => command.run(session),
             Self::Tree(command) => command.run(session),
-            Self::Protect(command) => command.run(session),
             Self::Export(command) => command.run(session),
             Self::Authenticator => group::authenticator(session),
             Self::Members => group::members(session),
             Self::Groups => group::groups(session),
-            Self::Psk(command) => command.run(session),
             Self::Init(_)
+            | Self::Protect(_)
+            | Self::Psk(_)
             | Self::Outbox(_)
             | Self::Process(_)
             | Self::Unprotect(_)
@@ -196,6 +203,13 @@ impl Options {
     pub(crate) fn now(&self) -> u64 {
         let now = SystemTime::now().duration_since(UNIX_EPOCH);
         self.now.unwrap_or_else(|| now.map_or(0, |time| time.as_secs()))
+    }
+
+    /// Takes this folder, if there is one, for the state.
+    pub(crate) fn state_is(&mut self, folder: Option<&PathBuf>) {
+        if let Some(folder) = folder {
+            self.state = Some(folder.clone());
+        }
     }
 
     /// Whether a state is given.
@@ -228,6 +242,13 @@ impl Init {
 
 impl<'a> Session<'a> {
     fn open(options: &'a Options, output: &'a mut Output) -> Result<Self, Failure> {
+        let session = Self::quiet(options, output)?;
+        session.remind()?;
+        Ok(session)
+    }
+
+    /// The same without a word about the outbox.
+    fn quiet(options: &'a Options, output: &'a mut Output) -> Result<Self, Failure> {
         let state = State::open(options.folder()?)?;
         let client = state.client(options.folder()?, options)?;
         Ok(Self { state, client, now: options.now(), options, output })

@@ -167,21 +167,56 @@ fn a_killed_committer_has_the_commit_or_never_made_it() {
     }
 }
 
+/// More than a pipe holds.
+const LONG: usize = 300_000;
+
+/// Starts a command whose standard output nobody reads, and waits until its state is durable: it
+/// cannot end by itself.
+fn stuck(folder: &Folder, state: &str, arguments: &[&str]) -> std::process::Child {
+    let mut command = folder.command(state, arguments);
+    let child = command.stdout(std::process::Stdio::piped()).spawn().unwrap();
+    let file = folder.path(state).join("mls.sqlite3");
+    let waits = || {
+        let rows = rusqlite::Connection::open(&file).unwrap();
+        rows.query_row("SELECT count(*) FROM outbox", [], |row| row.get::<_, i64>(0)).unwrap() > 0
+    };
+    while !waits() {
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child
+}
+
+#[test]
+fn output_that_nobody_took_is_in_the_outbox() {
+    let folder = pair();
+    let data = vec![b'x'; LONG];
+    std::fs::write(folder.path("data"), &data).unwrap();
+    let mut sender = stuck(&folder, "alice", &["protect", "data"]);
+    sender.kill().unwrap();
+    sender.wait().unwrap();
+    let [message] = &folder.empty_outbox("alice", "message")[..] else { panic!("one message") };
+    let message = message.to_str().unwrap();
+    let mut receiver = stuck(&folder, "bob", &["unprotect", message]);
+    receiver.kill().unwrap();
+    receiver.wait().unwrap();
+    // Its key is erased, and the data is there.
+    let again = folder.command("bob", &["unprotect", message]).output().unwrap();
+    assert_eq!(again.status.code(), Some(5));
+    let [text] = &folder.empty_outbox("bob", "text")[..] else { panic!("one text") };
+    assert!(read(text).unwrap() == data);
+    for state in ["alice", "bob"] {
+        assert!(folder.run(state, &["outbox", "list"]).stdout.is_empty());
+    }
+}
+
 #[test]
 fn one_process_at_a_time_uses_a_state() {
     let folder = pair();
-    // It holds the lock while it waits for its input.
-    let mut waiting = folder.command("alice", &["protect", "-"]);
-    waiting.stdin(std::process::Stdio::piped()).stdout(std::process::Stdio::null());
-    let mut waiting = waiting.spawn().unwrap();
-    let lock = std::fs::File::open(folder.path("alice").join("lock")).unwrap();
-    while lock.try_lock().is_ok() {
-        lock.unlock().unwrap();
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    std::fs::write(folder.path("data"), vec![b'x'; LONG]).unwrap();
+    let mut first = stuck(&folder, "alice", &["protect", "data"]);
     let refused = folder.command("alice", &["groups"]).output().unwrap();
     assert_eq!(refused.status.code(), Some(6));
-    drop(waiting.stdin.take());
-    assert!(waiting.wait().unwrap().success());
+    first.kill().unwrap();
+    first.wait().unwrap();
     folder.run("alice", &["groups"]);
 }

@@ -36,10 +36,17 @@ pub(super) enum Psk {
 }
 
 impl Psk {
-    pub(super) fn run(self, session: &mut Session<'_>) -> Result<(), Failure> {
+    /// The value of the key to keep, if one is to be kept.
+    pub(super) fn read(&self) -> Result<Secret, Failure> {
         match self {
-            Self::Add { id, file } => {
-                let psk = Secret::from_vec(read_bytes(&file)?);
+            Self::Add { file, .. } => Ok(Secret::from_vec(read_bytes(file)?)),
+            Self::List | Self::Remove { .. } => Ok(Secret::zeros(0)),
+        }
+    }
+
+    pub(super) fn run(self, psk: Secret, session: &mut Session<'_>) -> Result<(), Failure> {
+        match self {
+            Self::Add { id, .. } => {
                 if psk.is_empty() {
                     return Err(Failure::refused("an empty key protects nothing".to_owned()));
                 }

@@ -44,8 +44,11 @@ pub(super) struct Process {
 }
 
 impl Protect {
-    pub(super) fn run(self, session: &mut Session<'_>) -> Result<(), Failure> {
-        let data = Secret::from_vec(read_bytes(&self.data)?);
+    pub(super) fn read(&self) -> Result<Secret, Failure> {
+        Ok(Secret::from_vec(read_bytes(&self.data)?))
+    }
+
+    pub(super) fn run(self, data: Secret, session: &mut Session<'_>) -> Result<(), Failure> {
         let aad = self.to.authenticated_data()?;
         let mut group = session.group()?;
         let effect = group.protect(data.expose(), &aad, &mut SystemRandom)?;
