@@ -55,7 +55,9 @@ impl Server {
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let router = tonic::transport::Server::builder().add_service(service);
-        runtime.spawn(router.serve_with_incoming(TcpIncoming::from(listener)));
+        // Small answers must not wait for more to send with them.
+        let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
+        runtime.spawn(router.serve_with_incoming(incoming));
         Ok(Self { runtime, address, client })
     }
 

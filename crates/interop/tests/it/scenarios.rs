@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use interop::runner::{Assignments, Handshakes, Report, RunOptions, Runner};
+use interop::runner::{Assignments, Handshakes, Report, RunOptions, Runner, Scenario};
 use interop::{Server, ServerOptions};
 
 /// Two clients, and a runner that is connected to both.
@@ -22,8 +22,7 @@ fn play(config: &Path, options: &RunOptions) -> Report {
     let failures: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
     assert!(failures.is_empty(), "{}\n{report}", failures.join("\n"));
     assert!(report.passed > 0, "no script in {}", config.display());
-    // Whatever a script made is freed, but for the main group of whoever branches off it: the
-    // runner loses its number. So it does not in the end.
+    // Whatever a script made is freed.
     let alive: Vec<usize> = servers.iter().map(Server::alive).collect();
     assert_eq!(alive, [0, 0], "{}", config.display());
     report
@@ -101,6 +100,48 @@ fn reinit_scenarios_pass() {
 #[test]
 fn welcome_join_scenarios_pass() {
     play_official("welcome_join.json");
+}
+
+/// A run that fails is told with its step, frees everything all the same, and repeats alone.
+#[test]
+fn a_failing_run_is_told_and_repeats_from_its_seed() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("wrong.json");
+    let script = r#"{"scripts": {"own_message": [
+        {"action": "createGroup", "actor": "ann", "members": ["ben", "cleo"]},
+        {"action": "protect", "actor": "ann", "plaintext": "to others"},
+        {"action": "unprotect", "actor": "ann", "ciphertext": 1}
+    ]}}"#;
+    std::fs::write(&config, script).unwrap();
+    let (servers, runner) = two_clients();
+    let options =
+        RunOptions { suites: vec![1], assignments: Assignments::Random(5), seed: 7, ..all() };
+    let report = runner.run(&config, &options, |_| {}).unwrap();
+    assert_eq!((report.passed, report.failures.len()), (0, 10));
+    let failed = &report.failures[3];
+    assert_eq!(failed.failure.as_ref().unwrap().index, 2);
+    assert!(failed.to_string().contains("refuses unprotect"), "{failed}");
+    assert_eq!(servers.each_ref().map(Server::alive), [0, 0]);
+    let alone = RunOptions {
+        handshakes: vec![failed.handshakes],
+        only: Some(failed.number),
+        script: Some(failed.script.clone()),
+        ..options
+    };
+    let report = runner.run(&config, &alone, |_| {}).unwrap();
+    assert_eq!(report.failures.len(), 1);
+    assert_eq!(report.failures[0].cast, failed.cast);
+    assert_eq!(report.failures[0].to_string(), failed.to_string());
+}
+
+#[test]
+fn a_file_that_is_no_scenario_is_refused_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("wrong.json");
+    let script = r#"{"scripts": {"s": [{"action": "createGroup"}, {"action": "dance"}]}}"#;
+    std::fs::write(&config, script).unwrap();
+    let error = Scenario::load(&config).unwrap_err().to_string();
+    assert!(error.contains("wrong/s, step 1") && error.contains("dance"), "{error}");
 }
 
 /// 1,670 steps with 841 actors. The other suites: `conclave interop run`.
