@@ -16,7 +16,7 @@ pub enum Error {
     /// The crypto backend failed for a reason that no message explains.
     Crypto(CryptoError),
     /// A limit of this client: nobody's fault, but refused.
-    Limit(protection::Limit),
+    Limit(Limit),
     /// Bytes are not an encoding of what they should be: the sender's fault.
     Malformed(DecodeError),
     /// A pre-shared key is named that this client does not have.
@@ -29,6 +29,16 @@ pub enum Error {
     Storage(StorageError),
     /// A peer broke a rule of RFC 9420.
     Violation(BrokenRule),
+}
+
+/// A limit of this client.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Limit {
+    /// A limit of message protection.
+    Protection(protection::Limit),
+    /// More proposals are pending than [`crate::Settings::proposals_max`]: a commit must come first.
+    Proposals,
 }
 
 /// A rule that a peer broke, by the layer that found it.
@@ -151,8 +161,6 @@ pub enum Misuse {
     GroupIdTooLong,
     /// The ratchet tree is neither in the GroupInfo nor passed.
     RatchetTreeMissing,
-    /// More proposals are pending than [`crate::Settings::proposals_max`].
-    TooManyProposals,
     /// There is no member at this leaf.
     NoSuchMember,
     /// No proposal with this name is pending.
@@ -184,7 +192,6 @@ impl fmt::Display for Misuse {
             Self::GroupExists => "a group with this id exists already",
             Self::GroupIdTooLong => "the id for a group is too long",
             Self::RatchetTreeMissing => "the ratchet tree is missing",
-            Self::TooManyProposals => "too many proposals are pending",
             Self::NoSuchMember => "there is no member at this leaf",
             Self::NoSuchProposal => "no proposal with this name is pending",
             Self::PathRequired => "the proposals demand a path",
@@ -193,6 +200,15 @@ impl fmt::Display for Misuse {
             Self::NotInOwnCapabilities => "the client's own capabilities lack this",
             Self::Unsaved => "a change of the group was not stored: load it again",
         })
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Protection(limit) => limit.fmt(formatter),
+            Self::Proposals => formatter.write_str("too many proposals are pending"),
+        }
     }
 }
 
@@ -241,6 +257,12 @@ impl From<DecodeError> for Error {
 impl From<CryptoError> for Error {
     fn from(error: CryptoError) -> Self {
         Self::Crypto(error)
+    }
+}
+
+impl From<protection::Limit> for Error {
+    fn from(limit: protection::Limit) -> Self {
+        Self::Limit(Limit::Protection(limit))
     }
 }
 
@@ -306,7 +328,7 @@ impl From<protection::Error> for Error {
     fn from(error: protection::Error) -> Self {
         match error {
             protection::Error::Crypto(error) => Self::Crypto(error),
-            protection::Error::Limit(limit) => Self::Limit(limit),
+            protection::Error::Limit(limit) => limit.into(),
             protection::Error::Malformed(error) => Self::Malformed(error),
             protection::Error::Violation(violation) => {
                 Self::Violation(BrokenRule::Protection(violation))

@@ -53,7 +53,7 @@ pub use crypto::{
     Signer, Suite,
 };
 pub use delta::{Change, Delta, Effect, RowKey, RowKind, Storage, StorageError};
-pub use error::{BrokenRule, Error, Misuse, Violation};
+pub use error::{BrokenRule, Error, Limit, Misuse, Violation};
 pub use external_join::{ExternalJoin, ExternalJoinOptions, PendingJoin};
 pub use external_proposal::external_proposal;
 pub use group::{Group, GroupStatus, Member};
@@ -62,7 +62,7 @@ pub use key_package::KeyPackageOptions;
 pub use memory::MemoryStorage;
 pub use policy::{ExternalCommitPolicy, HandshakeFormat, NoPsks, PskStore, Settings};
 pub use propose::Propose;
-pub use protection::{Limit, PaddingPolicy, RatchetLimits};
+pub use protection::{Limit as ProtectionLimit, PaddingPolicy, RatchetLimits};
 pub use received::{ApplicationMessage, Received, ReceivedProposal};
 pub use successor::NewSuccessor;
 pub use tree::rules::LifetimeRules;

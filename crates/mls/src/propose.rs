@@ -14,7 +14,7 @@ use wire::{
 use crate::client::sign_leaf;
 use crate::commit::{UsedKey, renewed_leaf};
 use crate::{
-    Delta, Effect, Error, Group, LeafChanges, Misuse, Received, ReceivedProposal, Violation,
+    Delta, Effect, Error, Group, LeafChanges, Limit, Misuse, Received, ReceivedProposal, Violation,
 };
 
 /// A change to propose.
@@ -172,7 +172,7 @@ impl Group {
 
     fn check_room(&self) -> Result<(), Error> {
         if self.proposals.len() >= self.client.settings().proposals_max {
-            return Err(Misuse::TooManyProposals.into());
+            return Err(Error::Limit(Limit::Proposals));
         }
         Ok(())
     }

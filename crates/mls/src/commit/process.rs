@@ -149,7 +149,7 @@ impl Group {
         let leaf = self.leaf_in_epoch(sender, message.epoch).ok_or(Violation::SenderNotMember)?;
         let leaf = Arc::clone(leaf);
         let Some(past) = self.past.get(message.epoch) else {
-            return Err(protection::Error::from(protection::Limit::EpochNotKept).into());
+            return Err(protection::Limit::EpochNotKept.into());
         };
         let (content, update) = opened.verify(&self.suite, &leaf.signature_key, past.context())?;
         let received = Received::application(content.into_inner().content, sender, leaf);

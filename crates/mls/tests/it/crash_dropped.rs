@@ -2,7 +2,7 @@
 //! stored one is as it was; and messages that are refused leave no trace.
 
 use mls::{
-    CommitOptions, Delta, Error, Group, HandshakeFormat, MemoryStorage, Misuse, MlsMessage,
+    CommitOptions, Delta, Error, Group, HandshakeFormat, Limit, MemoryStorage, Misuse, MlsMessage,
     Propose, Received, RowKey, RowKind, Secret, Storage, StorageError,
 };
 use testkit::{NOW, Person, Traits, assert_agreement, group_of};
@@ -162,7 +162,7 @@ fn a_refused_encrypted_proposal_leaves_no_trace() {
     let before = rows(&alice.store);
     for _ in 0..3 {
         let refused = alice.group().process(&proposal, NOW);
-        assert!(matches!(refused.err(), Some(Error::Misuse(Misuse::TooManyProposals))));
+        assert!(matches!(refused.err(), Some(Error::Limit(Limit::Proposals))));
     }
     assert!(rows(&alice.store) == before);
     let message = carol.say("after it");
@@ -187,7 +187,7 @@ fn an_update_that_is_not_proposed_leaves_no_key() {
     let Person { group, random, .. } = alice;
     let update = Propose::Update(Default::default());
     let refused = group.as_mut().unwrap().propose(update, b"", NOW, random);
-    assert!(matches!(refused.err(), Some(Error::Misuse(Misuse::TooManyProposals))));
+    assert!(matches!(refused.err(), Some(Error::Limit(Limit::Proposals))));
     assert_eq!(alice.group().pending_proposals().count(), 0);
     assert_agreement(&mut [alice, bob]);
 }

@@ -3,7 +3,7 @@
 
 use mls::{
     ApplicationMessage, BrokenRule, CommitOptions, Credential, Error, LeafChanges, Limit,
-    NewCommit, Propose, Received,
+    NewCommit, Propose, ProtectionLimit, Received,
 };
 use testkit::{Person, Traits, group_of};
 
@@ -267,7 +267,10 @@ fn no_more_messages_may_be_lost_than_the_limit_says() {
     let mut people = group_of(&NAMES, traits);
     let texts: Vec<_> = (0..7).map(|number| people[0].say(&number.to_string())).collect();
     let refused = error(people[1].group().process(&texts[6], testkit::NOW));
-    assert!(matches!(refused, Error::Limit(Limit::ForwardDistance)), "{refused}");
+    assert!(
+        matches!(refused, Error::Limit(Limit::Protection(ProtectionLimit::ForwardDistance))),
+        "{refused}"
+    );
     assert_eq!(people[1].hear(&texts[5]), "5");
     assert_eq!(people[1].hear(&texts[6]), "6");
 }

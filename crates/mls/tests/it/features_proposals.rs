@@ -246,12 +246,12 @@ fn no_more_proposals_are_remembered_than_the_settings_say() {
     people[0].process(&messages[0]);
     people[0].process(&messages[1]);
     let error = crate::rules_refusal::refusal(&mut people[0], &messages[2]);
-    assert!(matches!(error, mls::Error::Misuse(mls::Misuse::TooManyProposals)), "{error}");
+    assert!(matches!(error, mls::Error::Limit(mls::Limit::Proposals)), "{error}");
     // One that is known is no new one.
     people[0].process(&messages[1]);
     let Person { group, random, .. } = &mut people[0];
     let own = group.as_mut().unwrap().propose(update(), b"", NOW, random);
-    assert!(matches!(own.err(), Some(mls::Error::Misuse(mls::Misuse::TooManyProposals))));
+    assert!(matches!(own.err(), Some(mls::Error::Limit(mls::Limit::Proposals))));
     let change = people[0].commit_and_advance(CommitOptions::new()).change;
     assert_eq!(change.updated.len(), 3);
 }

@@ -1,7 +1,10 @@
 //! Suites and backends: an own suite, two backends in one group, exporters, the limit of an AEAD.
 
 use crypto::{AeadId, HashAlgorithm, KemId, SignatureScheme, SuiteParams};
-use mls::{CipherSuite, CommitOptions, Crypto, Error, HandshakeFormat, Limit, PathChoice, Propose};
+use mls::{
+    CipherSuite, CommitOptions, Crypto, Error, HandshakeFormat, Limit, PathChoice, Propose,
+    ProtectionLimit,
+};
 use testkit::{NOW, Person, Traits, group_of};
 
 use crate::features_world::{
@@ -127,7 +130,10 @@ fn whoever_reached_the_limit_of_the_aead_commits_and_goes_on() {
         for _ in 0..2 {
             let Person { group, random, .. } = &mut people[0];
             let said = group.as_mut().unwrap().protect(b"one more", b"", random);
-            assert!(matches!(error(said), Error::Limit(Limit::AeadUsage)));
+            assert!(matches!(
+                error(said),
+                Error::Limit(Limit::Protection(ProtectionLimit::AeadUsage))
+            ));
             // A restart forgets nothing.
             people[0].restart();
         }
@@ -135,7 +141,10 @@ fn whoever_reached_the_limit_of_the_aead_commits_and_goes_on() {
         if handshakes == HandshakeFormat::Private {
             let Person { group, random, .. } = &mut people[0];
             let another = group.as_mut().unwrap().commit(CommitOptions::new(), NOW, random);
-            assert!(matches!(error(another), Error::Limit(Limit::AeadUsage)));
+            assert!(matches!(
+                error(another),
+                Error::Limit(Limit::Protection(ProtectionLimit::AeadUsage))
+            ));
         }
         people[0].advance(made.pending);
         people[1].follow(&made.commit);

@@ -2,8 +2,8 @@
 
 use codec::{Decode, Encode};
 use mls::{
-    BrokenRule, CommitOptions, Error, ExternalJoinOptions, HandshakeFormat, Limit, Misuse,
-    MlsMessage, MlsMessageBody, Propose, RatchetLimits, Received, Settings, Violation,
+    BrokenRule, CommitOptions, Error, ExternalJoinOptions, HandshakeFormat, Limit, MlsMessage,
+    MlsMessageBody, Propose, ProtectionLimit, RatchetLimits, Received, Settings, Violation,
 };
 use testkit::forge::{Insider, WelcomeForge};
 use testkit::{NOW, Person, SeededRandom, Traits, group_of};
@@ -192,7 +192,7 @@ fn as_many_proposals_as_the_setting_says_are_remembered_and_no_more() {
     };
     (0..3).for_each(|number| drop(people[1].process(&propose(number))));
     let one_more = propose(3);
-    let too_many = |error| matches!(error, Error::Misuse(Misuse::TooManyProposals));
+    let too_many = |error| matches!(error, Error::Limit(Limit::Proposals));
     assert!(too_many(refusal(&mut people[1], &one_more)));
     let Person { group, random, .. } = &mut people[1];
     let group = group.as_mut().unwrap();
@@ -260,7 +260,7 @@ fn a_ratchet_moves_as_far_forward_as_the_setting_says() {
     });
     let said: Vec<_> = (0..7).map(|number: u32| people[0].say(&number.to_string())).collect();
     let too_far = refusal(&mut people[1], &said[6]);
-    assert!(matches!(too_far, Error::Limit(Limit::ForwardDistance)));
+    assert!(matches!(too_far, Error::Limit(Limit::Protection(ProtectionLimit::ForwardDistance))));
     assert_eq!(people[1].hear(&said[5]), "5");
     assert_eq!(people[1].hear(&said[6]), "6");
     assert_eq!(people[1].hear(&said[0]), "0");

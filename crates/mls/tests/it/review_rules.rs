@@ -6,7 +6,7 @@ use std::sync::Arc;
 use mls::{
     BrokenRule, Candidate, CipherSuite, Client, ClientConfig, CommitOptions, Error,
     ExternalCommitPolicy, GroupParams, IdentityPolicy, LeafOrigin, Limit, Misuse, Propose,
-    PskStore, Refusal, Secret, Violation,
+    ProtectionLimit, PskStore, Refusal, Secret, Violation,
 };
 use testkit::forge::Insider;
 use testkit::{NOW, Person, Traits, group_of};
@@ -140,9 +140,12 @@ fn more_than_any_message_can_hold_is_refused_before_it_is_encoded() {
     let Person { group, random, .. } = &mut people[0];
     let group = group.as_mut().unwrap();
     let said = group.protect(b"", &huge, random).map(|_| ());
-    assert!(matches!(said, Err(Error::Limit(Limit::MessageBytes))));
+    assert!(matches!(said, Err(Error::Limit(Limit::Protection(ProtectionLimit::MessageBytes)))));
     let proposed = group.propose(Propose::Update(Default::default()), &huge, NOW, random);
-    assert!(matches!(proposed.map(|_| ()), Err(Error::Limit(Limit::MessageBytes))));
+    assert!(matches!(
+        proposed.map(|_| ()),
+        Err(Error::Limit(Limit::Protection(ProtectionLimit::MessageBytes)))
+    ));
     drop(huge);
     agree(&mut people);
 }

@@ -2,7 +2,9 @@
 //! every operation of random histories.
 
 use crypto::{CipherSuite, SuiteParams};
-use mls::{CommitOptions, Crypto, Error, HandshakeFormat, Limit, RowKind, Settings};
+use mls::{
+    CommitOptions, Crypto, Error, HandshakeFormat, Limit, ProtectionLimit, RowKind, Settings,
+};
 use testkit::{Person, Traits, assert_agreement, group_of};
 
 use crate::rows_history::History;
@@ -78,7 +80,10 @@ fn what_was_encrypted_in_an_epoch_counts_after_a_restart_too() {
     }
     let Person { group, random, .. } = alice;
     let fifth = group.as_mut().unwrap().protect(b"five", b"", random);
-    assert!(matches!(fifth.err(), Some(Error::Limit(Limit::AeadUsage))));
+    assert!(matches!(
+        fifth.err(),
+        Some(Error::Limit(Limit::Protection(ProtectionLimit::AeadUsage)))
+    ));
     let sent = bob.commit_and_advance(CommitOptions::new());
     alice.follow(&sent.commit);
     bob.hear(&alice.say("the first of another epoch"));
