@@ -37,7 +37,8 @@ pub enum Error {
 pub enum Limit {
     /// A limit of message protection.
     Protection(protection::Limit),
-    /// More proposals are pending than [`crate::Settings::proposals_max`]: a commit must come first.
+    /// More proposals are pending than [`crate::Settings::proposals_max`]: a commit must come
+    /// first.
     Proposals,
 }
 
