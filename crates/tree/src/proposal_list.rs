@@ -10,7 +10,8 @@ use std::sync::Arc;
 use codec::Opaque;
 use crypto::{Digest, Suite};
 use wire::{
-    Extensions, GroupContext, KeyPackage, LeafNode, PreSharedKeyId, Proposal, ProposalRef, ReInit,
+    Commit, Extensions, GroupContext, KeyPackage, LeafNode, PreSharedKeyId, Proposal,
+    ProposalOrRef, ProposalRef, ReInit,
 };
 
 use crate::rules::{LifetimeRules, verify_members};
@@ -51,6 +52,31 @@ pub struct ListedProposal {
     pub reference: Option<ProposalRef>,
     /// The proof of an earlier look at it in this epoch, see [`proposal::verify`].
     pub verified: Option<proposal::VerifiedProposal>,
+}
+
+impl ListedProposal {
+    /// The proposals of a commit, in order: those by value are the committer's, those by reference
+    /// are looked up among what was received in this epoch. `None` if one of them is unknown.
+    pub fn of_commit(
+        commit: &Commit,
+        committer: Committer,
+        find: impl Fn(&ProposalRef) -> Option<Self>,
+    ) -> Option<Vec<Self>> {
+        let sender = match committer {
+            Committer::Member(leaf) => ProposalSender::Member(leaf),
+            Committer::NewMember => ProposalSender::Joiner,
+        };
+        let listed = commit.proposals.iter().map(|proposal| match proposal {
+            ProposalOrRef::Proposal(proposal) => Some(Self {
+                proposal: Arc::new((**proposal).clone()),
+                sender,
+                reference: None,
+                verified: None,
+            }),
+            ProposalOrRef::Reference(reference) => find(reference),
+        });
+        listed.collect()
+    }
 }
 
 /// The epoch that a commit starts from.

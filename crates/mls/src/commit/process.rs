@@ -9,11 +9,11 @@ use std::sync::Arc;
 use codec::Encode;
 use crypto::{Secret, SignaturePublicKey};
 use protection::{RatchetUpdate, UnprotectedContent, VerifiedContent, public_message};
-use tree::{AppliedProposals, Committer, LeafIndex, ListedProposal, NextTree, ProposalSender};
+use tree::{AppliedProposals, Committer, LeafIndex, ListedProposal, NextTree};
 use treekem::{CommitSecret, InitSecret, PathContext, PrivatePath, ReceivedPath, psk_secret};
 use wire::{
     AuthenticatedContent, Commit, Content, ContentType, GroupContext, MlsMessage, MlsMessageBody,
-    PreSharedKeyId, PrivateMessage, Proposal, ProposalOrRef, PskKind, PublicMessage, Sender,
+    PreSharedKeyId, PrivateMessage, Proposal, ProposalRef, PskKind, PublicMessage, Sender,
 };
 
 use super::staged::{BaseEpoch, CommitId, Epoch0, EpochChange, StagedCommit, StagedEpoch};
@@ -225,7 +225,9 @@ impl Group {
             return Err(Misuse::WrongMessageKind.into());
         };
         let committer = self.committer(commit.content.sender)?;
-        let proposals = self.listed_proposals(body, committer)?;
+        let find = |reference: &ProposalRef| self.proposals.find(reference);
+        let proposals = ListedProposal::of_commit(body, committer, find)
+            .ok_or(Violation::CommitOfUnknownProposal)?;
         self.check_external_commit(committer, &proposals)?;
         // "Verify that the proposals vector is valid", "Create the new ratchet tree and
         // GroupContext by applying the list of proposals".
@@ -291,32 +293,6 @@ impl Group {
                 Err(Violation::SenderNotMember.into())
             }
         }
-    }
-
-    /// The proposals of a commit, in order: those by value are the committer's, those by reference
-    /// must have been received in this epoch.
-    fn listed_proposals(
-        &self,
-        commit: &Commit,
-        committer: Committer,
-    ) -> Result<Vec<ListedProposal>, Error> {
-        let sender = match committer {
-            Committer::Member(leaf) => ProposalSender::Member(leaf),
-            Committer::NewMember => ProposalSender::Joiner,
-        };
-        let listed = commit.proposals.iter().map(|proposal| match proposal {
-            ProposalOrRef::Proposal(proposal) => Ok(ListedProposal {
-                proposal: Arc::new((**proposal).clone()),
-                sender,
-                reference: None,
-                verified: None,
-            }),
-            ProposalOrRef::Reference(reference) => self
-                .proposals
-                .find(reference)
-                .ok_or(Error::from(Violation::CommitOfUnknownProposal)),
-        });
-        listed.collect()
     }
 
     /// The application's switch for external commits (section 12.4.3.2).

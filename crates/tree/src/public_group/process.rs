@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crypto::{CryptoError, SignaturePublicKey};
 use wire::{
     AuthenticatedContent, Commit, Content, FramedContent, GroupContext, MlsMessage, MlsMessageBody,
-    Proposal, ProposalOrRef, PublicMessage, Sender,
+    Proposal, ProposalRef, PublicMessage, Sender,
 };
 
 use super::{
@@ -198,29 +198,16 @@ impl PublicGroup {
         commit: &Commit,
         committer: Committer,
     ) -> Result<Vec<ListedProposal>, Violation> {
-        let sender = match committer {
-            Committer::Member(leaf) => ProposalSender::Member(leaf),
-            Committer::NewMember => ProposalSender::Joiner,
+        let find = |reference: &ProposalRef| {
+            let pending = self.proposals.get(reference)?;
+            Some(ListedProposal {
+                proposal: Arc::clone(&pending.proposal),
+                sender: pending.sender,
+                reference: Some(*reference),
+                verified: pending.verified,
+            })
         };
-        let listed = commit.proposals.iter().map(|proposal| match proposal {
-            ProposalOrRef::Proposal(proposal) => Ok(ListedProposal {
-                proposal: Arc::new((**proposal).clone()),
-                sender,
-                reference: None,
-                verified: None,
-            }),
-            ProposalOrRef::Reference(reference) => {
-                let pending = self.proposals.get(reference);
-                let pending = pending.ok_or(Violation::CommitOfUnknownProposal)?;
-                Ok(ListedProposal {
-                    proposal: Arc::clone(&pending.proposal),
-                    sender: pending.sender,
-                    reference: Some(*reference),
-                    verified: pending.verified,
-                })
-            }
-        });
-        listed.collect()
+        ListedProposal::of_commit(commit, committer, find).ok_or(Violation::CommitOfUnknownProposal)
     }
 
     fn change(
