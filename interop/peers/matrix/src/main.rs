@@ -1,0 +1,3 @@
+//! Runs Conclave and its peers against each other.
+
+fn main() {}

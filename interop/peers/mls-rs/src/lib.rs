@@ -1,0 +1,1 @@
+//! mls-rs as a client of the interoperability harness.

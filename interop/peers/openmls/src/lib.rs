@@ -1,0 +1,1 @@
+//! openmls as a client of the interoperability harness.
