@@ -1,11 +1,14 @@
-//! The client behind a socket: gRPC, unary calls, plain HTTP/2.
+//! Clients of the harness behind sockets: gRPC, unary calls, plain HTTP/2.
 //!
-//! One lock is around everything: the harness measures agreement, not speed. A request that is
+//! * To serve any implementation of the service: [`Server::of`].
+//! * To serve Conclave: that, with [`Conclave`].
+//!
+//! One lock is around all of Conclave: the harness measures agreement, not speed. A request that is
 //! refused changes nothing, and one that runs into a bug of ours is answered like any other.
 
 use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use mls::Crypto;
@@ -38,27 +41,22 @@ impl Default for ServerOptions {
 pub struct Server {
     runtime: Runtime,
     address: SocketAddr,
-    client: Arc<Mutex<HarnessClient>>,
 }
 
 impl Server {
-    /// Starts to listen and to answer; port 0 takes any.
-    pub fn start(address: SocketAddr, options: ServerOptions) -> std::io::Result<Self> {
+    /// Starts to listen and to answer with an implementation of the service; port 0 takes any.
+    pub fn of(service: impl MlsClient, address: SocketAddr) -> std::io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let listener = runtime.block_on(TcpListener::bind(address))?;
         let address = listener.local_addr()?;
-        let crypto = Crypto::new(crypto_aws_lc::provider());
-        let random = Box::new(crypto_aws_lc::SystemRandom);
-        let client = HarnessClient::new(crypto, random, options.grease);
-        let client = Arc::new(Mutex::new(client));
-        let service = MlsClientServer::new(Service { client: Arc::clone(&client) })
+        let service = MlsClientServer::new(service)
             .max_decoding_message_size(MESSAGE_BYTES_MAX)
             .max_encoding_message_size(MESSAGE_BYTES_MAX);
         let router = tonic::transport::Server::builder().add_service(service);
         // Small answers must not wait for more to send with them.
         let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
         runtime.spawn(router.serve_with_incoming(incoming));
-        Ok(Self { runtime, address, client })
+        Ok(Self { runtime, address })
     }
 
     /// Where it listens.
@@ -67,28 +65,43 @@ impl Server {
         self.address
     }
 
-    /// How many joiners, members and signers it holds.
-    #[must_use]
-    pub fn alive(&self) -> usize {
-        self.client.lock().unwrap_or_else(PoisonError::into_inner).alive()
-    }
-
     /// Waits for an interrupt.
     pub fn run_until_signal(&self) -> std::io::Result<()> {
         self.runtime.block_on(tokio::signal::ctrl_c())
     }
 }
 
-struct Service {
+/// Conclave as an implementation of the service. A clone stands for the same client.
+#[derive(Clone)]
+pub struct Conclave {
     client: Arc<Mutex<HarnessClient>>,
 }
 
-impl Service {
+impl Conclave {
+    /// A client without any state, with the clock and the randomness of this machine.
+    #[must_use]
+    pub fn new(options: ServerOptions) -> Self {
+        let crypto = Crypto::new(crypto_aws_lc::provider());
+        let random = Box::new(crypto_aws_lc::SystemRandom);
+        let client = HarnessClient::new(crypto, random, options.grease);
+        Self { client: Arc::new(Mutex::new(client)) }
+    }
+
+    /// How many joiners, members and signers it holds.
+    #[must_use]
+    pub fn alive(&self) -> usize {
+        self.lock().alive()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HarnessClient> {
+        self.client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn call<T>(
         &self,
         work: impl FnOnce(&mut HarnessClient) -> Result<T, Failure>,
     ) -> Result<Response<T>, Status> {
-        let mut client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut client = self.lock();
         let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
         client.set_time(now);
         match catch_unwind(AssertUnwindSafe(|| work(&mut client))) {
@@ -116,7 +129,7 @@ impl From<Failure> for Status {
 macro_rules! service {
     ($($rpc:ident: $request:ident => $response:ident,)*) => {
         #[tonic::async_trait]
-        impl MlsClient for Service {
+        impl MlsClient for Conclave {
             $(async fn $rpc(
                 &self,
                 request: Request<proto::$request>,

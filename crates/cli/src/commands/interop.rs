@@ -4,7 +4,7 @@
 use crate::failure::Failure;
 use crate::output::Output;
 use interop::runner::{Assignments, Handshakes, RunOptions, Runner};
-use interop::{Server, ServerOptions};
+use interop::{Conclave, Server, ServerOptions};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -79,7 +79,8 @@ impl Interop {
 
 impl Serve {
     fn run(self, output: &mut Output) -> Result<(), Failure> {
-        let server = Server::start(self.listen, ServerOptions { grease: !self.no_grease })?;
+        let client = Conclave::new(ServerOptions { grease: !self.no_grease });
+        let server = Server::of(client, self.listen)?;
         let address = server.local_addr().to_string();
         let value = json!({"type": "listening", "address": address});
         output.print(&format!("listening at {address}"), &value)?;

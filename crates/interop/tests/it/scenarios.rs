@@ -3,28 +3,40 @@
 use std::path::{Path, PathBuf};
 
 use interop::runner::{Assignments, Handshakes, Report, RunOptions, Runner, Scenario};
-use interop::{Server, ServerOptions};
+use interop::{Conclave, Server, ServerOptions};
 
-/// Two clients, and a runner that is connected to both.
-pub(crate) fn two_clients() -> ([Server; 2], Runner) {
-    let start = || Server::start(([127, 0, 0, 1], 0).into(), ServerOptions::default()).unwrap();
-    let servers = [start(), start()];
-    let address = |server: &Server| server.local_addr().to_string();
-    let clients =
-        [("one".to_owned(), address(&servers[0])), ("two".to_owned(), address(&servers[1]))];
-    let runner = Runner::connect(&clients).unwrap();
-    (servers, runner)
+/// Two clients behind sockets, and a runner that is connected to both.
+pub(crate) struct Pair {
+    clients: [Conclave; 2],
+    pub(crate) servers: [Server; 2],
+    pub(crate) runner: Runner,
+}
+
+impl Pair {
+    pub(crate) fn start() -> Self {
+        let clients = [(); 2].map(|()| Conclave::new(ServerOptions::default()));
+        let serve = |client| Server::of(client, ([127, 0, 0, 1], 0).into()).unwrap();
+        let servers = clients.clone().map(serve);
+        let address = |server: &Server| server.local_addr().to_string();
+        let named =
+            [("one".to_owned(), address(&servers[0])), ("two".to_owned(), address(&servers[1]))];
+        let runner = Runner::connect(&named).unwrap();
+        Self { clients, servers, runner }
+    }
+
+    fn alive(&self) -> [usize; 2] {
+        self.clients.each_ref().map(Conclave::alive)
+    }
 }
 
 fn play(config: &Path, options: &RunOptions) -> Report {
-    let (servers, runner) = two_clients();
-    let report = runner.run(config, options, |_| {}).unwrap();
+    let pair = Pair::start();
+    let report = pair.runner.run(config, options, |_| {}).unwrap();
     let failures: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
     assert!(failures.is_empty(), "{}\n{report}", failures.join("\n"));
     assert!(report.passed > 0, "no script in {}", config.display());
     // Whatever a script made is freed.
-    let alive: Vec<usize> = servers.iter().map(Server::alive).collect();
-    assert_eq!(alive, [0, 0], "{}", config.display());
+    assert_eq!(pair.alive(), [0, 0], "{}", config.display());
     report
 }
 
@@ -113,22 +125,22 @@ fn a_failing_run_is_told_and_repeats_from_its_seed() {
         {"action": "unprotect", "actor": "ann", "ciphertext": 1}
     ]}}"#;
     std::fs::write(&config, script).unwrap();
-    let (servers, runner) = two_clients();
+    let pair = Pair::start();
     let options =
         RunOptions { suites: vec![1], assignments: Assignments::Random(5), seed: 7, ..all() };
-    let report = runner.run(&config, &options, |_| {}).unwrap();
+    let report = pair.runner.run(&config, &options, |_| {}).unwrap();
     assert_eq!((report.passed, report.failures.len()), (0, 10));
     let failed = &report.failures[3];
     assert_eq!(failed.failure.as_ref().unwrap().index, 2);
     assert!(failed.to_string().contains("refuses unprotect"), "{failed}");
-    assert_eq!(servers.each_ref().map(Server::alive), [0, 0]);
+    assert_eq!(pair.alive(), [0, 0]);
     let alone = RunOptions {
         handshakes: vec![failed.handshakes],
         only: Some(failed.number),
         script: Some(failed.script.clone()),
         ..options
     };
-    let report = runner.run(&config, &alone, |_| {}).unwrap();
+    let report = pair.runner.run(&config, &alone, |_| {}).unwrap();
     assert_eq!(report.failures.len(), 1);
     assert_eq!(report.failures[0].cast, failed.cast);
     assert_eq!(report.failures[0].to_string(), failed.to_string());

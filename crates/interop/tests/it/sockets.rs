@@ -5,15 +5,15 @@ use interop::proto::{ExportRequest, NameRequest, UnprotectRequest};
 use tonic::Code;
 use tonic::transport::Channel;
 
-use crate::scenarios::two_clients;
+use crate::scenarios::Pair;
 
 #[test]
 fn a_bad_request_is_a_status_and_the_server_goes_on() {
-    let (servers, runner) = two_clients();
-    assert!(runner.peers().iter().all(|peer| peer.stack.starts_with("Conclave ")));
+    let pair = Pair::start();
+    assert!(pair.runner.peers().iter().all(|peer| peer.stack.starts_with("Conclave ")));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
-        let address = format!("http://{}", servers[0].local_addr());
+        let address = format!("http://{}", pair.servers[0].local_addr());
         let channel = Channel::from_shared(address).unwrap().connect().await.unwrap();
         let mut client = MlsClientClient::new(channel);
         let request = UnprotectRequest { state_id: 99, ciphertext: vec![1, 2, 3] };
