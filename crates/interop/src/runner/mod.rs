@@ -7,10 +7,12 @@
 mod assignment;
 mod chance;
 mod play;
+mod random;
 mod report;
 mod scenario;
 mod steps;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::Duration;
 
@@ -18,7 +20,8 @@ use tokio::runtime::Runtime;
 use tonic::transport::{Channel, Endpoint};
 
 pub use assignment::Assignments;
-pub use report::{Outcome, Report, StepFailure};
+pub use random::RandomGroup;
+pub use report::{Outcome, Refusal, Report, StepFailure};
 pub use scenario::{Scenario, ScenarioError};
 
 use crate::proto::mls_client_client::MlsClientClient;
@@ -137,6 +140,20 @@ impl Runner {
             }
         }
         Ok(report)
+    }
+
+    /// Plays one script with a cast that is given: for each actor, the number of the client.
+    #[must_use]
+    pub fn play(
+        &self,
+        scenario: &Scenario,
+        cast: BTreeMap<String, usize>,
+        (suite, handshakes): (u32, Handshakes),
+        seed: u64,
+    ) -> Outcome {
+        let chance = Chance::of(seed, &[scenario.name.as_bytes()]);
+        let play = Play::new(&self.peers, cast, (suite, handshakes), chance);
+        self.runtime.block_on(play.run(scenario, 0))
     }
 
     fn run_scenario(

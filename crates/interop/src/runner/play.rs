@@ -7,7 +7,7 @@ use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 use super::chance::Chance;
-use super::{Handshakes, Outcome, Peer, Scenario, StepFailure};
+use super::{Handshakes, Outcome, Peer, Refusal, Scenario, StepFailure};
 use crate::proto::FreeRequest;
 use crate::proto::mls_client_client::MlsClientClient;
 
@@ -23,7 +23,10 @@ macro_rules! call {
         let actor: &str = $actor;
         let mut rpc = $play.rpc(actor)?;
         let answer = rpc.$rpc($crate::runner::play::within_limit($request)).await;
-        answer.map_err(|status| $play.refused(actor, stringify!($rpc), &status))?.into_inner()
+        match answer {
+            Ok(answer) => answer.into_inner(),
+            Err(status) => return Err($play.refused(actor, stringify!($rpc), &status)),
+        }
     }};
 }
 pub(super) use call;
@@ -51,6 +54,8 @@ pub(super) struct Play<'a> {
     messages: BTreeMap<(usize, &'static str), Vec<u8>>,
     /// States of actors who have got another one since.
     left: Vec<(usize, u32)>,
+    /// The answer that ended the run.
+    refusal: Option<Refusal>,
 }
 
 impl<'a> Play<'a> {
@@ -72,6 +77,7 @@ impl<'a> Play<'a> {
             signers: BTreeMap::new(),
             messages: BTreeMap::new(),
             left: Vec::new(),
+            refusal: None,
         }
     }
 
@@ -80,7 +86,8 @@ impl<'a> Play<'a> {
         let mut failure = None;
         for (index, step) in scenario.steps.iter().enumerate() {
             if let Err(reason) = self.step(index, step).await {
-                failure = Some(StepFailure { index, step: step.text.clone(), reason });
+                let (step, refusal) = (step.json.to_string(), self.refusal.take());
+                failure = Some(StepFailure { index, step, reason, refusal });
                 break;
             }
         }
@@ -115,9 +122,12 @@ impl<'a> Play<'a> {
         Ok(self.peers[*peer].rpc.clone())
     }
 
-    pub(super) fn refused(&self, actor: &str, rpc: &str, status: &Status) -> Reason {
+    pub(super) fn refused(&mut self, actor: &str, rpc: &str, status: &Status) -> Reason {
         let peer = self.cast.get(actor).map_or("nobody", |&peer| &*self.peers[peer].name);
-        format!("{actor} ({peer}) refuses {rpc}: {:?}: {}", status.code(), status.message())
+        let code = status.code();
+        let reason = format!("{actor} ({peer}) refuses {rpc}: {code:?}: {}", status.message());
+        self.refusal = Some(Refusal { peer: peer.to_owned(), rpc: rpc.to_owned(), code });
+        reason
     }
 
     /// The state of an actor.

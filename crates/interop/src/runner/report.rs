@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use serde_json::{Value, json};
+use tonic::Code;
 
 use super::Handshakes;
 
@@ -33,6 +34,19 @@ pub struct StepFailure {
     pub step: String,
     /// Why.
     pub reason: String,
+    /// If it was a client that refused a call.
+    pub refusal: Option<Refusal>,
+}
+
+/// A call that a client refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The client.
+    pub peer: String,
+    /// The function of the client that was called, as `re_init_commit`.
+    pub rpc: String,
+    /// How it was refused.
+    pub code: Code,
 }
 
 impl Outcome {

@@ -32,12 +32,12 @@ impl fmt::Display for ScenarioError {
 
 impl std::error::Error for ScenarioError {}
 
-/// A step, with its text.
+/// A step, also as it was read.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
     pub(super) actor: String,
     pub(super) action: Action,
-    pub(super) text: String,
+    pub(super) json: Value,
 }
 
 #[derive(Deserialize)]
@@ -117,6 +117,10 @@ pub(super) enum Action {
     ExternalSignerProposal {
         member: String,
         description: Description,
+    },
+    /// Ours: that all see the same epoch, and export the same.
+    Compare {
+        members: Vec<String>,
     },
 }
 
@@ -263,6 +267,12 @@ impl Scenario {
         Ok(scenarios)
     }
 
+    /// The steps, as a file has them.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        self.steps.iter().map(|step| step.json.clone()).collect()
+    }
+
     /// Everyone who does something, in the order of their names.
     pub(super) fn actors(&self) -> Vec<String> {
         let mut actors = BTreeSet::new();
@@ -281,9 +291,9 @@ impl Scenario {
 }
 
 impl Step {
-    fn parse(step: Value) -> Result<Self, serde_json::Error> {
-        let text = step.to_string();
+    pub(super) fn parse(step: Value) -> Result<Self, serde_json::Error> {
+        let json = step.clone();
         let actor = step.get("actor").and_then(Value::as_str).unwrap_or_default().to_owned();
-        Ok(Self { actor, action: Action::deserialize(step)?, text })
+        Ok(Self { actor, action: Action::deserialize(step)?, json })
     }
 }

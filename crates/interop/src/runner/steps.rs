@@ -40,6 +40,7 @@ impl Play<'_> {
                 self.protect(index, actor, (authenticated_data, plaintext)).await
             }
             Action::Unprotect { ciphertext } => self.unprotect(index, actor, *ciphertext).await,
+            Action::Compare { members } => self.compare(members).await,
             other => {
                 let proposal = self.proposal(index, actor, other).await?;
                 self.keep(index, "proposal", proposal);

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use interop::runner::{Assignments, Handshakes, Report, RunOptions, Runner, Scenario};
+use interop::runner::{Assignments, Handshakes, RandomGroup, Report, RunOptions, Runner, Scenario};
 use interop::{Conclave, Server, ServerOptions};
 
 /// Two clients behind sockets, and a runner that is connected to both.
@@ -164,4 +164,36 @@ fn deep_random_scenario_passes() {
         let options = RunOptions { suites: vec![suite], handshakes: vec![handshakes], ..all() };
         assert_eq!(play(&path, &options).passed, 1);
     }
+}
+
+/// 120 operations of every kind in each form, the members spread over both clients.
+#[test]
+fn random_groups_agree_after_every_operation() {
+    let pair = Pair::start();
+    let all = |_: usize, _: &str| true;
+    for (seed, handshakes) in (1..).zip(Handshakes::ALL) {
+        let group = RandomGroup { seed, operations: 120, clients: 2, members_max: 12, able: &all };
+        let (script, cast) = group.script();
+        let outcome = pair.runner.play(&script, cast, (1, handshakes), seed);
+        assert!(outcome.failure.is_none(), "{outcome}");
+    }
+    assert_eq!(pair.alive(), [0, 0]);
+}
+
+/// The same seed makes the same script; what a client cannot do is left to the others.
+#[test]
+fn random_groups_come_again_and_ask_nobody_for_too_much() {
+    let made = |able: &dyn Fn(usize, &str) -> bool| {
+        let group = RandomGroup { seed: 9, operations: 200, clients: 2, members_max: 9, able };
+        let (script, cast) = group.script();
+        (script.to_json().to_string(), cast)
+    };
+    let all = |_: usize, _: &str| true;
+    assert_eq!(made(&all), made(&all));
+    let (script, cast) = made(&|client, what| client == 0 || what != "UpdateProposal");
+    let script: serde_json::Value = serde_json::from_str(&script).unwrap();
+    let steps = script.as_array().unwrap().iter();
+    let updates = steps.filter(|step| step["action"] == "updateProposal");
+    let updaters: Vec<usize> = updates.map(|step| cast[step["actor"].as_str().unwrap()]).collect();
+    assert!(!updaters.is_empty() && updaters.iter().all(|&client| client == 0));
 }

@@ -180,6 +180,30 @@ impl Play<'_> {
         steps.iter().map(|&step| self.kept(step, "proposal")).collect()
     }
 
+    /// That all name the same epoch authenticator, and export the same for a label and context.
+    pub(super) async fn compare(&mut self, members: &[String]) -> Result<(), Reason> {
+        let mut first = None;
+        for member in members {
+            let state_id = self.state(member)?;
+            let seen = call!(self, member, state_auth(proto::StateAuthRequest { state_id }));
+            let request = proto::ExportRequest {
+                state_id,
+                label: "compare".to_owned(),
+                context: b"members".to_vec(),
+                key_length: 40,
+            };
+            let exported = call!(self, member, export(request));
+            let (authenticator, secret) = (seen.state_auth_secret, exported.exported_secret);
+            let (expected, shared) =
+                first.get_or_insert_with(|| (authenticator.clone(), secret.clone()));
+            agree(member, expected, &authenticator)?;
+            if *shared != secret || secret.len() != 40 {
+                return Err(format!("{member} exports another secret than the others"));
+            }
+        }
+        Ok(())
+    }
+
     pub(super) async fn handle_pending_commit(&mut self, actor: &str) -> Result<Vec<u8>, Reason> {
         let request = proto::HandlePendingCommitRequest { state_id: self.state(actor)? };
         let response = call!(self, actor, handle_pending_commit(request));
