@@ -1,0 +1,5 @@
+//! The benchmark's command line.
+
+fn main() -> std::process::ExitCode {
+    bench::command::main(None)
+}

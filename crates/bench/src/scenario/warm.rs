@@ -1,0 +1,149 @@
+//! A group in which everybody has committed: all parents filled, two members alive.
+
+use super::messages::{keys, load, messages};
+use super::{Stage, assert_agreement, commit_and_apply, making, process};
+use crate::Failure;
+use crate::floor::{self, count};
+use crate::record::{Repetition, Series, try_time};
+use crate::stack::{Change, Participant};
+
+/// The two members that are alive.
+pub(super) struct Pair {
+    pub(super) first: Box<dyn Participant>,
+    pub(super) last: Box<dyn Participant>,
+}
+
+/// Joining from outside; updating, adding, removing; messages; loading; proposals.
+pub fn warm(mut stage: Stage<'_>) -> Result<(), Failure> {
+    let mut pair = enter(&mut stage)?;
+    updates(&mut stage, &mut pair)?;
+    messages(&mut stage, &mut pair)?;
+    load(&mut stage, &mut pair)?;
+    keys(&mut stage)?;
+    // Towards the end, because each removal leaves a path of blanks behind.
+    adds_and_removes(&mut stage, &mut pair)?;
+    proposals(&mut stage, &mut pair)?;
+    stage.recorder.finish()
+}
+
+/// The two members come in: into the synthetic tree, or by an ordinary life if that is too small.
+pub(super) fn enter(stage: &mut Stage<'_>) -> Result<Pair, Failure> {
+    let (mut first, mut last) = ((stage.new)("first")?, (stage.new)("last")?);
+    if stage.setting.members < 4 {
+        first.create_group()?;
+        let mut key_packages = stage.material.key_packages(stage.setting.members - 2)?;
+        key_packages.push(last.key_package()?);
+        last.persist()?;
+        let added = commit_and_apply(&mut *first, Change::Add(&key_packages))?;
+        let ratchet_tree = first.ratchet_tree()?;
+        last.join(&added.made.welcome.ok_or("no Welcome")?, &ratchet_tree)?;
+        let updated = commit_and_apply(&mut *first, Change::Update)?;
+        process(&mut *last, &updated.made.commit)?;
+        return Ok(Pair { first, last });
+    }
+    let members = stage.members();
+    let warm = stage.material.warm_group(stage.setting.members)?;
+    stage.recorder.figure("ratchet tree on the wire", count(warm.ratchet_tree.len()))?;
+    let mut joins = Series::default();
+    let mut entering =
+        |stage: &mut Stage<'_>, joiner: &mut dyn Participant, (info, tree): (&[u8], &[u8])| {
+            stage.recorder.take_prices();
+            let (commit, made) = making(joiner, |joiner| joiner.join_external(info, tree))?;
+            let shape = floor::commit_shape(&codec::Decode::from_bytes(&commit)?)?;
+            let counts = floor::external_join(shape, members - 2, warm.parents);
+            joins.add(made, Some(counts));
+            let ((), _) = try_time(|| joiner.apply())?;
+            joiner.persist()?;
+            Ok::<_, Failure>(commit)
+        };
+    entering(stage, &mut *first, (&warm.group_info, &warm.ratchet_tree))?;
+    let (info, tree) = (first.group_info()?, first.ratchet_tree()?);
+    let commit = entering(stage, &mut *last, (&info, &tree))?;
+    process(&mut *first, &commit)?;
+    assert_agreement(&mut *first, &mut *last)?;
+    stage.recorder.series("external join", joins)?;
+    Ok(Pair { first, last })
+}
+
+/// Creating, applying and processing one kind of commit.
+type CommitSeries = [Series; 3];
+
+fn write_series(
+    stage: &mut Stage<'_>,
+    name: &str,
+    [create, apply, process]: CommitSeries,
+) -> Result<(), Failure> {
+    stage.recorder.series(&format!("{name}: create"), create)?;
+    stage.recorder.series(&format!("{name}: apply"), apply)?;
+    stage.recorder.series(&format!("{name}: process"), process)
+}
+
+/// The first member renews its keys.
+fn updates(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
+    let mut series = CommitSeries::default();
+    let members = stage.members();
+    for _ in stage.repetitions() {
+        one_change(stage, pair, (Change::Update, members), &mut series)?;
+    }
+    write_series(stage, "update", series)
+}
+
+/// The first member adds somebody and removes somebody else, in turn: a newcomer gets the leaf that
+/// was emptied last. The removed ones are spread over the tree, their paths still filled.
+fn adds_and_removes(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
+    let (mut adds, mut removes) = (CommitSeries::default(), CommitSeries::default());
+    let people = stage.material.key_packages(PEOPLE)?;
+    let members = stage.members();
+    let others = stage.setting.members - 2;
+    let step = (others / 24).max(1);
+    for (repetition, person) in stage.repetitions().zip(people.chunks(1)) {
+        one_change(stage, pair, (Change::Add(person), members), &mut adds)?;
+        // With no others there is only the newcomer, at the right end.
+        let place = u32::try_from(repetition)? * step;
+        let leaf = if others == 0 { 2 } else { 1 + place % others };
+        one_change(stage, pair, (Change::Remove(leaf), members + 1), &mut removes)?;
+    }
+    write_series(stage, "add", adds)?;
+    write_series(stage, "remove", removes)
+}
+
+fn one_change(
+    stage: &mut Stage<'_>,
+    pair: &mut Pair,
+    (change, members): (Change<'_>, u64),
+    [create, apply, processed]: &mut CommitSeries,
+) -> Result<(), Failure> {
+    stage.recorder.take_prices();
+    let committed = commit_and_apply(&mut *pair.first, change)?;
+    let joiners = committed.shape.adds + committed.shape.references;
+    let counts = floor::create_commit(committed.shape, members, joiners);
+    create.add(committed.create, Some(counts));
+    apply.add(committed.apply, None);
+    let followed = process(&mut *pair.last, &committed.made.commit)?;
+    let counts = floor::process_commit(committed.shape, members, joiners);
+    processed.add(followed, Some(counts));
+    assert_agreement(&mut *pair.first, &mut *pair.last)
+}
+
+/// How many people stand ready to be added.
+const PEOPLE: u32 = 64;
+
+/// How many proposals one commit takes up.
+const PROPOSALS: usize = 32;
+
+/// The last member proposes to add people, the first receives that and commits.
+fn proposals(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
+    let people = stage.material.key_packages(PEOPLE)?;
+    let mut received = Series::default();
+    for person in people.iter().rev().take(PROPOSALS) {
+        let (proposal, _) = making(&mut *pair.last, |last| last.propose_add(person))?;
+        let taken = process(&mut *pair.first, &proposal)?;
+        received
+            .add(Repetition { wire: count(proposal.len()), ..taken }, Some(floor::receive_add()));
+    }
+    stage.recorder.series("receive a proposal", received)?;
+    let mut series = CommitSeries::default();
+    let members = stage.members();
+    one_change(stage, pair, (Change::Received, members), &mut series)?;
+    write_series(stage, "32 proposals", series)
+}

@@ -1,0 +1,45 @@
+//! One process measures one implementation at one size: the others' heaps, caches and threads are
+//! out of its way.
+
+use std::path::Path;
+
+use crate::material::Material;
+use crate::record::Recorder;
+use crate::scenario::{self, HeapProbe, Stage};
+use crate::stack::Participant;
+use crate::stack::conclave::Conclave;
+use crate::{Failure, Phase, Setting, Stack};
+
+/// Measures what a setting says, and writes lines to the standard output.
+pub fn work(setting: &Setting, cache: &Path, heap: Option<HeapProbe>) -> Result<(), Failure> {
+    let material = Material::new(cache, setting.suite)?;
+    let folder = tempfile::tempdir()?;
+    let new = |name: &str| participant(setting, name, folder.path());
+    let output = Box::new(std::io::stdout());
+    let recorder = Recorder::new(setting.stack.backend(), setting, output);
+    let stage = Stage { setting, new: &new, material: &material, recorder, heap };
+    match setting.phase {
+        Phase::Cold => scenario::cold(stage),
+        Phase::Warm => scenario::warm(stage),
+        Phase::Heap => scenario::heap(stage),
+    }
+}
+
+/// A new client of the implementation.
+fn participant(
+    setting: &Setting,
+    name: &str,
+    folder: &Path,
+) -> Result<Box<dyn Participant>, Failure> {
+    let (backend, suite) = (setting.stack.backend(), setting.suite);
+    Ok(match setting.stack {
+        Stack::ConclaveAwsLc | Stack::ConclaveRustCrypto => {
+            Box::new(Conclave::new(backend, suite, name, None)?)
+        }
+        Stack::ConclaveSqlite => {
+            let file = folder.join(name).with_extension("db");
+            Box::new(Conclave::new(backend, suite, name, Some(&file))?)
+        }
+        _ => return Err("not yet".into()),
+    })
+}
