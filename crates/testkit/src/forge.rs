@@ -4,6 +4,7 @@
 //! * To say anything as a member, rightly or wrongly framed, signed, tagged or encrypted:
 //!   [`Insider::of`], then [`Insider::sign`] and [`Insider::public`] or [`Insider::encrypt`].
 //! * To make a commit in which anything can be changed before it is signed: [`Insider::draft`].
+//! * To commit what no rule allows, consistently: [`Insider::changes`] and [`Insider::draft_of`].
 //! * To describe an epoch falsely: [`Insider::group_info`]. To change a Welcome: [`WelcomeForge`].
 //!
 //! Everything here panics where an honest step fails: a forger has no excuse.
@@ -31,7 +32,7 @@ use wire::{
 
 use crate::{Person, SeededRandom};
 
-pub use commit::{DraftCommit, ForgedCommit};
+pub use commit::{Changes, DraftCommit, ForgedCommit};
 pub use welcome::WelcomeForge;
 
 /// Everything that a member knows in an epoch, in the open.

@@ -9,14 +9,16 @@ use protection::{ConfirmedTranscriptHash, MessageSecrets, RatchetLimits, SecretT
 use tree::rules::LifetimeRules;
 use tree::{
     Base, Checks, Committer, LeafIndex, ListedProposal, NextTree, ProposalSender, PskPurpose,
+    RatchetTree,
 };
 use treekem::{
     CommitSecret, InitSecret, JoinerSecret, NewPath, PathContext, PrivatePath, PskSecret,
     psk_secret,
 };
 use wire::{
-    AuthenticatedContent, Commit, Content, FramedContent, GroupContext, LeafNodeSource,
-    PreSharedKeyId, Proposal, ProposalOrRef, ProtocolVersion, Sender, UpdatePath, WireFormat,
+    AuthenticatedContent, Commit, Content, Extensions, FramedContent, GroupContext, KeyPackage,
+    LeafNode, LeafNodeSource, PreSharedKeyId, Proposal, ProposalOrRef, ProtocolVersion, Sender,
+    UpdatePath, WireFormat,
 };
 
 use super::Insider;
@@ -72,16 +74,6 @@ fn checks() -> Checks<'static> {
     }
 }
 
-/// What a path adds to a draft.
-struct DraftPath {
-    path: Option<UpdatePath>,
-    context: GroupContext,
-    next: NextTree,
-    private: PrivatePath,
-    commit_secret: CommitSecret,
-    path_secrets: Vec<Option<Secret>>,
-}
-
 impl Insider {
     /// A proposal of this member, by value.
     #[must_use]
@@ -126,81 +118,143 @@ impl Insider {
         let applied = tree::apply(base, committer, proposals, &checks());
         let mut applied = applied.expect("the proposals can be applied");
         let leaf = applied.sender_leaf(committer).expect("there is room");
-        let made = if with_path {
-            self.draft_path(&applied, (committer, leaf))
-        } else {
-            let next = applied.without_path(&suite).expect("the tree can be hashed");
-            let mut private = self.private.duplicate();
-            private.retain_matching(&next.tree);
-            DraftPath {
-                path: None,
-                context: self.provisional(&applied.extensions, &next),
-                next,
-                private,
-                commit_secret: CommitSecret::without_path(&suite),
-                path_secrets: applied.added.iter().map(|_| None).collect(),
-            }
-        };
         let listed = proposals.iter().map(|listed| match listed.reference {
             Some(reference) => ProposalOrRef::Reference(reference),
             None => ProposalOrRef::Proposal(Box::new((*listed.proposal).clone())),
         });
-        let commit = Commit { proposals: listed.collect(), path: made.path };
-        let places = applied.added.iter().map(|added| added.index);
-        DraftCommit {
-            content: self.content(Content::Commit(Box::new(commit))),
-            wire_format: WireFormat::PUBLIC_MESSAGE,
-            context: made.context,
-            next: made.next,
+        let changes = Changes {
+            proposals: listed.collect(),
+            tree: applied.tree().clone(),
             leaf,
-            private: made.private,
-            commit_secret: made.commit_secret,
-            psk_secret: PskSecret::none(&suite),
-            init_secret: None,
-            added: places.zip(made.path_secrets).collect(),
-        }
+            extensions: applied.extensions.clone(),
+            added: applied.added.iter().map(|added| added.index).collect(),
+        };
+        self.draft_of(changes, with_path, |_| {})
     }
 
-    fn provisional(&self, extensions: &wire::Extensions, next: &NextTree) -> GroupContext {
-        GroupContext {
+    /// A commit of these changes, whatever they are. `change_leaf` has the new leaf of the path
+    /// before it is signed; the tree of the next epoch holds what it makes.
+    pub fn draft_of(
+        &mut self,
+        changes: Changes,
+        with_path: bool,
+        change_leaf: impl FnOnce(&mut LeafNode),
+    ) -> DraftCommit {
+        let suite = self.suite.clone();
+        let Changes { proposals, mut tree, leaf, extensions, added } = changes;
+        let path = with_path.then(|| {
+            let path = NewPath::generate(&suite, &tree, leaf, &mut self.random);
+            let path = path.expect("keys can be made");
+            let keys = path.public_keys().into_iter();
+            let parent_hash = tree.merge_path_keys(&suite, leaf, keys).expect("the path fits");
+            // Whoever joins looks like the insider, but for the keys.
+            let mut leaf_node = (**self.tree.leaf(self.leaf).expect("has a leaf")).clone();
+            leaf_node.encryption_key = path.leaf_public_key().clone();
+            leaf_node.signature_key = self.signer.public_key().clone();
+            leaf_node.leaf_node_source = LeafNodeSource::Commit { parent_hash };
+            change_leaf(&mut leaf_node);
+            self.sign_leaf(&mut leaf_node, leaf.as_u32());
+            tree.set_leaf(leaf, leaf_node.clone());
+            (path, leaf_node)
+        });
+        let tree_hash = tree.tree_hash(&suite).expect("the tree can be hashed");
+        let context = GroupContext {
             version: ProtocolVersion::MLS10,
             epoch: self.context.epoch + 1,
-            tree_hash: next.tree_hash,
-            extensions: extensions.clone(),
+            tree_hash,
+            extensions,
             ..self.context.clone()
-        }
+        };
+        let joiners: BTreeSet<_> = added.iter().copied().collect();
+        let group_context = context.to_bytes();
+        let mut draft = DraftCommit {
+            content: self.content(Content::Commit(Box::new(Commit { proposals, path: None }))),
+            wire_format: WireFormat::PUBLIC_MESSAGE,
+            context,
+            next: NextTree { tree, tree_hash },
+            leaf,
+            private: self.private.duplicate(),
+            commit_secret: CommitSecret::without_path(&suite),
+            psk_secret: PskSecret::none(&suite),
+            init_secret: None,
+            added: added.iter().map(|&index| (index, None)).collect(),
+        };
+        let Some((path, leaf_node)) = path else {
+            draft.private.retain_matching(&draft.next.tree);
+            return draft;
+        };
+        let path_context =
+            PathContext { tree: &draft.next.tree, added: &joiners, group_context: &group_context };
+        let nodes = path.seal(&suite, &path_context, &mut self.random).expect("keys encrypt");
+        draft.commit().path = Some(UpdatePath { leaf_node, nodes });
+        let path_secret = |index| path.path_secret_for(index).map(|it| it.as_secret().duplicate());
+        draft.added = added.iter().map(|&index| (index, path_secret(index))).collect();
+        (draft.private, draft.commit_secret) = path.into_private_path();
+        draft
     }
 
-    fn draft_path(
-        &mut self,
-        applied: &tree::AppliedProposals,
-        (committer, leaf): (Committer, LeafIndex),
-    ) -> DraftPath {
-        let suite = self.suite.clone();
-        let base = Base { suite: &suite, context: &self.context, tree: &self.tree };
-        let path = NewPath::generate(&suite, applied.tree(), leaf, &mut self.random);
-        let path = path.expect("keys can be made");
-        let merged = applied.merge_path(&suite, (committer, leaf), &path.public_keys());
-        let merged = merged.expect("the path fits");
-        // Whoever joins looks like the insider, but for the keys.
-        let mut leaf_node = (**self.tree.leaf(self.leaf).expect("a member has a leaf")).clone();
-        leaf_node.encryption_key = path.leaf_public_key().clone();
-        leaf_node.signature_key = self.signer.public_key().clone();
-        leaf_node.leaf_node_source = LeafNodeSource::Commit { parent_hash: merged.parent_hash };
-        self.sign_leaf(&mut leaf_node, leaf.as_u32());
-        let next = merged.set_leaf(base, &applied.extensions, leaf_node.clone(), &checks());
-        let next = next.expect("the leaf is in order");
-        let context = self.provisional(&applied.extensions, &next);
-        let added: BTreeSet<_> = applied.added.iter().map(|added| added.index).collect();
-        let group_context = context.to_bytes();
-        let path_context =
-            PathContext { tree: &next.tree, added: &added, group_context: &group_context };
-        let nodes = path.seal(&suite, &path_context, &mut self.random).expect("keys encrypt");
-        let path_secret = |index| path.path_secret_for(index).map(|it| it.as_secret().duplicate());
-        let path_secrets = added.iter().map(|&index| path_secret(index)).collect();
-        let (private, commit_secret) = path.into_private_path();
-        let path = Some(UpdatePath { leaf_node, nodes });
-        DraftPath { path, context, next, private, commit_secret, path_secrets }
+    /// No changes yet, by this member.
+    #[must_use]
+    pub fn changes(&self) -> Changes {
+        Changes {
+            proposals: Vec::new(),
+            tree: self.tree.clone(),
+            leaf: self.leaf,
+            extensions: self.context.extensions.clone(),
+            added: Vec::new(),
+        }
+    }
+}
+
+/// What a commit changes, applied to the tree without any check.
+pub struct Changes {
+    /// What the commit says.
+    pub proposals: Vec<ProposalOrRef>,
+    /// The tree after the proposals.
+    pub tree: RatchetTree,
+    /// The committer's place in it.
+    pub leaf: LeafIndex,
+    /// The extensions of the GroupContext after the proposals.
+    pub extensions: Extensions,
+    /// The places of new members.
+    pub added: Vec<LeafIndex>,
+}
+
+impl Changes {
+    /// A proposal by value that changes nothing here.
+    #[must_use]
+    pub fn say(mut self, proposal: Proposal) -> Self {
+        self.proposals.push(ProposalOrRef::Proposal(Box::new(proposal)));
+        self
+    }
+
+    /// A new member.
+    #[must_use]
+    pub fn add_member(mut self, key_package: KeyPackage) -> Self {
+        let place = self.tree.add_leaf(key_package.leaf_node.clone());
+        self.added.push(place.expect("the tree can grow"));
+        self.say(Proposal::Add(Box::new(key_package)))
+    }
+
+    /// A new leaf for a member.
+    pub fn update(&mut self, leaf: LeafIndex, leaf_node: LeafNode) {
+        self.tree.take_leaf(leaf);
+        self.tree.set_leaf(leaf, leaf_node);
+    }
+
+    /// One member less.
+    #[must_use]
+    pub fn remove_member(mut self, leaf: LeafIndex) -> Self {
+        self.tree.take_leaf(leaf);
+        self.tree.truncate();
+        self.say(Proposal::Remove(leaf.as_u32()))
+    }
+
+    /// Other extensions.
+    #[must_use]
+    pub fn extend(mut self, extensions: Extensions) -> Self {
+        self.extensions = extensions.clone();
+        self.say(Proposal::GroupContextExtensions(extensions))
     }
 }
 
