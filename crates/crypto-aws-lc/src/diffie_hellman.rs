@@ -3,7 +3,8 @@
 use aws_lc_rs::agreement::{
     self, ECDH_P256, ECDH_P384, ECDH_P521, ParsedPublicKey, PrivateKey, UnparsedPublicKey, X25519,
 };
-use crypto::{CryptoError, HpkePublicKey, KemId, Secret, weak_keys};
+use crypto::{CryptoError, HpkePublicKey, KemId, Secret};
+use crypto_25519::is_weak_x25519;
 
 /// AWS-LC's group of a KEM and the length of its serialized public key.
 fn group(kem: KemId) -> Result<(&'static agreement::Algorithm, usize), CryptoError> {
@@ -36,7 +37,7 @@ fn parse_public_key(
         return Err(CryptoError::InvalidPublicKey);
     }
     let acceptable = match <&[u8; 32]>::try_from(bytes) {
-        Ok(x25519) => !weak_keys::is_weak_x25519(x25519),
+        Ok(x25519) => !is_weak_x25519(x25519),
         // RFC 9180, section 7.1.1: NIST points are uncompressed. The length excludes every other
         // form that AWS-LC reads, except the hybrid one, which begins with 6 or 7.
         Err(_) => bytes[0] == 4,

@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use crypto::{
     AeadId, CryptoError, Digest, HashAlgorithm, HpkePublicKey, KemId, Provider, Random, Secret,
-    SignaturePublicKey, SignatureScheme, SuiteParams,
+    SignaturePublicKey, SignatureScheme, SignedMessage, SuiteParams,
 };
 
 /// The backend; it has no state.
@@ -170,5 +170,12 @@ impl Provider for AwsLc {
         signature: &[u8],
     ) -> Result<(), CryptoError> {
         signature::verify(scheme, public_key, message, signature)
+    }
+    fn verify_batch(
+        &self,
+        scheme: SignatureScheme,
+        batch: &[SignedMessage<'_>],
+    ) -> Result<(), CryptoError> {
+        signature::verify_batch(scheme, batch)
     }
 }

@@ -1,6 +1,7 @@
 //! Diffie-Hellman as HPKE uses it (RFC 9180, sections 4.1 and 7.1).
 
-use crypto::{CryptoError, HpkePublicKey, KemId, Secret, weak_keys};
+use crypto::{CryptoError, HpkePublicKey, KemId, Secret};
+use crypto_25519::is_weak_x25519;
 use x25519_dalek::{PublicKey, StaticSecret};
 use zeroize::Zeroizing;
 
@@ -67,7 +68,7 @@ fn parse_x25519_private_key(private_key: &Secret) -> Result<StaticSecret, Crypto
 fn parse_x25519_public_key(public_key: &HpkePublicKey) -> Result<PublicKey, CryptoError> {
     let bytes: [u8; 32] =
         public_key.as_slice().try_into().map_err(|_| CryptoError::InvalidPublicKey)?;
-    if weak_keys::is_weak_x25519(&bytes) {
+    if is_weak_x25519(&bytes) {
         return Err(CryptoError::InvalidPublicKey);
     }
     Ok(PublicKey::from(bytes))

@@ -1,7 +1,8 @@
 //! EdDSA (RFC 8032) and ECDSA (FIPS 186-5), encoded as in RFC 9420, sections 5.1.1 and 5.1.2.
 
-use crypto::{CryptoError, Random, Secret, SignaturePublicKey, SignatureScheme, weak_keys};
-use ed25519_dalek::{Signature, Signer as _, SigningKey, Verifier as _, VerifyingKey};
+use crypto::{CryptoError, Random, Secret, SignaturePublicKey, SignatureScheme, SignedMessage};
+use crypto_25519::{ed25519_verify, ed25519_verify_batch};
+use ed25519_dalek::{Signer as _, SigningKey};
 use zeroize::Zeroizing;
 
 use crate::nist::{p256, p384, p521};
@@ -75,6 +76,18 @@ pub(crate) fn sign(
     }
 }
 
+pub(crate) fn verify_batch(
+    scheme: SignatureScheme,
+    batch: &[SignedMessage<'_>],
+) -> Result<(), CryptoError> {
+    match scheme {
+        SignatureScheme::ED25519 => ed25519_verify_batch(batch),
+        _ => batch.iter().try_for_each(|signed| {
+            verify(scheme, signed.public_key, signed.message, signed.signature)
+        }),
+    }
+}
+
 pub(crate) fn verify(
     scheme: SignatureScheme,
     public_key: &SignaturePublicKey,
@@ -86,7 +99,7 @@ pub(crate) fn verify(
         SignatureScheme::ECDSA_SECP256R1_SHA256 => p256::verify(key, message, signature),
         SignatureScheme::ECDSA_SECP384R1_SHA384 => p384::verify(key, message, signature),
         SignatureScheme::ECDSA_SECP521R1_SHA512 => p521::verify(key, message, signature),
-        SignatureScheme::ED25519 => verify_ed25519(key, message, signature),
+        SignatureScheme::ED25519 => ed25519_verify(public_key, message, signature),
         SignatureScheme::ED448 => crypto_448::ed448_verify(public_key, message, signature),
         _ => Err(CryptoError::Unsupported),
     }
@@ -97,16 +110,4 @@ fn parse_ed25519_key(private_key: &Secret) -> Result<SigningKey, CryptoError> {
         private_key.expose().try_into().map_err(|_| CryptoError::InvalidPrivateKey)?,
     );
     Ok(SigningKey::from_bytes(&seed))
-}
-
-fn verify_ed25519(public_key: &[u8], message: &[u8], signature: &[u8]) -> Result<(), CryptoError> {
-    let key: &[u8; 32] = public_key.try_into().map_err(|_| CryptoError::InvalidPublicKey)?;
-    if weak_keys::is_weak_ed25519(key) {
-        return Err(CryptoError::InvalidPublicKey);
-    }
-    let signature = Signature::from_slice(signature).map_err(|_| CryptoError::InvalidSignature)?;
-    // A key that is no point counts as a wrong signature, because AWS-LC says no more.
-    let key = VerifyingKey::from_bytes(key).map_err(|_| CryptoError::InvalidSignature)?;
-    // Not `verify_strict`: it refuses commitments R of small order, which AWS-LC accepts.
-    key.verify(message, &signature).map_err(|_| CryptoError::InvalidSignature)
 }

@@ -5,12 +5,25 @@ use codec::{Encode, Writer};
 
 use crate::{
     CryptoError, Digest, HpkeCiphertext, HpkeKeyPair, HpkePublicKey, Random, Secret,
-    SignaturePublicKey, Signer, Suite,
+    SignaturePublicKey, SignedMessage, Signer, Suite,
 };
 
-/// Proof that a signature was verified; only [`Suite::verify_with_label`] makes one.
+/// Proof that a signature was verified; only [`Suite::verify_with_label`] and
+/// [`Suite::verify_batch_with_label`] make one.
 #[derive(Clone, Copy, Debug)]
 pub struct VerifiedSignature(());
+
+/// What [`Suite::verify_with_label`] takes, for a batch.
+pub struct SignedContent<'a> {
+    /// The key of the signer.
+    pub public_key: &'a SignaturePublicKey,
+    /// The label under which the content is signed.
+    pub label: &'a str,
+    /// What is signed.
+    pub content: Vec<u8>,
+    /// The signature.
+    pub signature: &'a [u8],
+}
 
 /// Random bytes behind a fresh HPKE key pair. RFC 9180, section 7.1.3: ikm "SHOULD have at least
 /// Nsk bytes of entropy", and the longest Nsk is that of P-521.
@@ -105,6 +118,31 @@ impl Suite {
         let message = labelled(label, content);
         self.provider.verify(self.params.signature, public_key, &message, signature)?;
         Ok(VerifiedSignature(()))
+    }
+
+    /// [`Self::verify_with_label`] for each of a batch: proofs in order, up to the first signature
+    /// that is not valid. A batch of Ed25519 costs less than half of what its signatures cost one
+    /// by one; some hundreds are enough for that.
+    #[must_use]
+    pub fn verify_batch_with_label(&self, batch: &[SignedContent<'_>]) -> Vec<VerifiedSignature> {
+        let messages: Vec<Vec<u8>> =
+            batch.iter().map(|signed| labelled(signed.label, &signed.content)).collect();
+        let signed = batch.iter().zip(&messages).map(|(signed, message)| {
+            let SignedContent { public_key, signature, .. } = *signed;
+            SignedMessage { public_key, message, signature }
+        });
+        let signed: Vec<SignedMessage<'_>> = signed.collect();
+        let scheme = self.params.signature;
+        let valid = match self.provider.verify_batch(scheme, &signed) {
+            Ok(()) => signed.len(),
+            Err(_) => {
+                let is_valid = |it: &&SignedMessage<'_>| {
+                    self.provider.verify(scheme, it.public_key, it.message, it.signature).is_ok()
+                };
+                signed.iter().take_while(is_valid).count()
+            }
+        };
+        vec![VerifiedSignature(()); valid]
     }
 
     /// `EncryptWithLabel(key, label, context, plaintext)` (section 5.1.3).

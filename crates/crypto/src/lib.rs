@@ -20,14 +20,13 @@ mod labels;
 mod provider;
 mod secret;
 mod suite;
-pub mod weak_keys;
 
 pub use digest::Digest;
 pub use error::CryptoError;
 pub use hpke::HpkeCiphertext;
 pub use keys::{HpkeKeyPair, HpkePublicKey, SignatureKeyPair, SignaturePublicKey, Signer};
-pub use labels::VerifiedSignature;
-pub use provider::{Provider, Random};
+pub use labels::{SignedContent, VerifiedSignature};
+pub use provider::{Provider, Random, SignedMessage};
 pub use secret::Secret;
 pub use suite::{
     AeadId, CipherSuite, Crypto, HashAlgorithm, KdfId, KemId, SignatureScheme, Suite, SuiteParams,

@@ -11,6 +11,17 @@ pub trait Random {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), CryptoError>;
 }
 
+/// A signature with what it is verified by.
+#[derive(Clone, Copy)]
+pub struct SignedMessage<'a> {
+    /// The key of the signer.
+    pub public_key: &'a SignaturePublicKey,
+    /// What is signed.
+    pub message: &'a [u8],
+    /// The signature.
+    pub signature: &'a [u8],
+}
+
 /// The primitives of a backend.
 ///
 /// Every method answers [`CryptoError::Unsupported`] for an algorithm the backend lacks. Lengths
@@ -149,4 +160,16 @@ pub trait Provider: Send + Sync {
         message: &[u8],
         signature: &[u8],
     ) -> Result<(), CryptoError>;
+
+    /// Verifies many signatures: succeeds exactly if [`Self::verify`] accepts each of them. Which
+    /// one is refused it does not tell. For backends that need less for it than all those calls.
+    fn verify_batch(
+        &self,
+        scheme: SignatureScheme,
+        batch: &[SignedMessage<'_>],
+    ) -> Result<(), CryptoError> {
+        batch.iter().try_for_each(|signed| {
+            self.verify(scheme, signed.public_key, signed.message, signed.signature)
+        })
+    }
 }

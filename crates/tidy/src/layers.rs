@@ -13,9 +13,10 @@ use crate::{Finding, Graph, Rule, is_protocol_crate};
 const ARROWS: &[(&str, &[&str])] = &[
     ("codec", &[]),
     ("crypto", &["codec"]),
+    ("crypto-25519", &["crypto"]),
     ("crypto-448", &["crypto"]),
-    ("crypto-aws-lc", &["crypto-448"]),
-    ("crypto-rustcrypto", &["crypto-448"]),
+    ("crypto-aws-lc", &["crypto-25519", "crypto-448"]),
+    ("crypto-rustcrypto", &["crypto-25519", "crypto-448"]),
     ("wire", &["crypto"]),
     ("tree", &["wire"]),
     ("treekem", &["tree"]),

@@ -4,6 +4,7 @@
 
 mod crypto_basics;
 mod differential;
+mod ed25519_batches;
 mod eddsa;
 mod edge_cases;
 mod encrypt_to_many;

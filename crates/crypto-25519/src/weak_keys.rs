@@ -1,9 +1,5 @@
-//! Keys on the curves over 2^255 - 19 that every backend refuses, whatever its library thinks of
+//! Encodings of points on the curves over 2^255 - 19 that are refused, whatever a library thinks of
 //! them.
-//!
-//! All members must agree whether a key is acceptable, so the decision is made here and not by each
-//! library. The reasons are in `docs/decisions/ed25519-verification.md`. Public data only: nothing
-//! here runs in constant time.
 
 /// The field elements below are little-endian, as on the wire.
 type Bytes = [u8; 32];
@@ -71,14 +67,20 @@ pub fn is_weak_x25519(public_key: &[u8; 32]) -> bool {
     weak.contains(&without_top_bit(*public_key))
 }
 
-/// Whether this Ed25519 public key is not in the one form of RFC 8032, section 5.1.3, or is a point
-/// of small order, under which signatures bind nobody to anything.
+/// Whether this is the one encoding of a point on edwards25519, if it is one at all.
+pub(crate) fn is_canonical_ed25519(point: &[u8; 32]) -> bool {
+    let y = without_top_bit(*point);
+    // RFC 8032, section 5.1.3: "If the resulting value is >= p, decoding fails", and "If x = 0, and
+    // x_0 = 1, decoding fails". x is zero where y is 1 or -1.
+    let is_reduced = y[1..] != near_prime(0)[1..] || y[0] < PRIME_LOW;
+    let is_minus_zero = y != *point && [small(1), near_prime(PRIME_LOW - 1)].contains(&y);
+    is_reduced && !is_minus_zero
+}
+
+/// Whether this Ed25519 public key is not in its one encoding, or is a point of small order, under
+/// which signatures bind nobody to anything.
 #[must_use]
 pub fn is_weak_ed25519(public_key: &[u8; 32]) -> bool {
-    let y = without_top_bit(*public_key);
-    // RFC 8032, section 5.1.3: "If the resulting value is >= p, decoding fails."
-    let not_reduced = y[1..] == near_prime(0)[1..] && y[0] >= PRIME_LOW;
-    // Points with x = 0, for which a set sign bit must fail too, are of order 1 or 2.
     let weak = [small(0), small(1), Y_ORDER_8_FIRST, Y_ORDER_8_SECOND, near_prime(PRIME_LOW - 1)];
-    not_reduced || weak.contains(&y)
+    !is_canonical_ed25519(public_key) || weak.contains(&without_top_bit(*public_key))
 }
