@@ -14,6 +14,7 @@
 mod census;
 mod error;
 mod identity;
+mod in_chunks;
 mod key_index;
 mod math;
 mod parent_hash;

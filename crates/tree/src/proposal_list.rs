@@ -185,9 +185,7 @@ pub fn apply(
         }
         Committer::NewMember => check_external_list(proposals)?,
     }
-    for listed in proposals {
-        proposal::verify(base, listed, checks)?;
-    }
+    proposal::verify_each(base, proposals, checks)?;
     let mut applied = AppliedProposals {
         tree: base.tree.clone(),
         extensions: base.context.extensions.clone(),

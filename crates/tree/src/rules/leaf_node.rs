@@ -4,7 +4,7 @@
 //! credential types, unique keys) is checked once for the resulting group, in `members` and by the
 //! tree's indices.
 
-use crypto::{HpkePublicKey, Suite, VerifiedSignature};
+use crypto::{HpkePublicKey, SignedContent, Suite, VerifiedSignature};
 use wire::{LeafNode, LeafNodeSource, Lifetime, ProtocolVersion};
 
 use crate::{Error, LeafIndex, Violation};
@@ -135,23 +135,29 @@ fn verify_signature(
     leaf: &LeafNode,
     place: LeafPlace<'_>,
 ) -> Result<VerifiedSignature, Error> {
+    let signed = signed_leaf_node(leaf, place)?;
+    let SignedContent { public_key, label, content, signature } = &signed;
+    let verified = suite.verify_with_label(public_key, label, content, signature);
+    verified.map_err(|_| Violation::InvalidLeafSignature.into())
+}
+
+/// The signature of a leaf in its place, and what it covers.
+pub(crate) fn signed_leaf_node<'a>(
+    leaf: &'a LeafNode,
+    place: LeafPlace<'_>,
+) -> Result<SignedContent<'a>, Violation> {
     let placement = match place {
         LeafPlace::KeyPackage => (&[][..], 0),
         LeafPlace::Update { group_id, index, .. }
         | LeafPlace::Commit { group_id, index, .. }
         | LeafPlace::Tree { group_id, index } => (group_id, index.as_u32()),
     };
-    let signed = leaf.to_be_signed(placement);
-    if signed.len() > LEAF_NODE_BYTES_MAX {
-        return Err(Violation::LeafTooLarge.into());
+    let content = leaf.to_be_signed(placement);
+    if content.len() > LEAF_NODE_BYTES_MAX {
+        return Err(Violation::LeafTooLarge);
     }
-    let verified = suite.verify_with_label(
-        &leaf.signature_key,
-        LeafNode::SIGNATURE_LABEL,
-        &signed,
-        &leaf.signature,
-    );
-    verified.map_err(|_| Violation::InvalidLeafSignature.into())
+    let (public_key, signature) = (&leaf.signature_key, &leaf.signature);
+    Ok(SignedContent { public_key, label: LeafNode::SIGNATURE_LABEL, content, signature })
 }
 
 /// "Verify the leaf_node_source field" (section 7.3).

@@ -7,7 +7,9 @@ mod leaf_node;
 mod members;
 mod ratchet_tree;
 
-pub use key_package::{VerifiedKeyPackage, verify_key_package};
+pub(crate) use key_package::signed_contents;
+pub use key_package::{KeyPackageSignatures, VerifiedKeyPackage, verify_key_package};
+pub(crate) use leaf_node::signed_leaf_node;
 pub use leaf_node::{LeafPlace, LifetimeRules, VerifiedLeafNode, verify_leaf_node};
 pub(crate) use members::verify_members;
 pub use ratchet_tree::{VerifiedTree, verify_ratchet_tree};
