@@ -26,6 +26,8 @@ pub struct Design {
     pub repair: Repair,
     /// Whether a repair also restates the access keys of commits that clients accepted.
     pub restate_keys: bool,
+    /// Whether a repair takes away the access keys of commits that clients did not accept.
+    pub drop_keys: bool,
     /// Whether a repair leaves alone what lies beyond the last entry that its sender had read.
     pub bounded_repair: bool,
     /// Whether the key of the closed segment may still commit once, unless the commit that closed
@@ -52,6 +54,7 @@ impl Default for Design {
         Self {
             repair: Repair::Lock,
             restate_keys: true,
+            drop_keys: true,
             bounded_repair: true,
             grace: false,
             idempotency: true,

@@ -5,6 +5,7 @@
 
 use crate::design::{Design, Repair};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 
 /// A place in the log; the first entry is at 1.
 pub type Position = u8;
@@ -61,6 +62,14 @@ pub enum Content {
     },
     /// Bytes that no client accepts as a commit.
     Garbage,
+}
+
+impl Content {
+    /// Whether it is a commit that truly removes somebody.
+    #[must_use]
+    pub fn removes_somebody(&self) -> bool {
+        matches!(self, Self::Commit { removes: Some(_), .. })
+    }
 }
 
 /// One entry.
@@ -129,9 +138,11 @@ pub enum Ask {
     Repair {
         /// One more than the last repair's number.
         number: u8,
+        /// What lies up to here is left alone.
+        after: Position,
         /// The last entry that the sender had read.
         up_to: Position,
-        /// The commits up to there that clients accepted.
+        /// The commits between these that clients accepted.
         commits: Vec<Restated>,
         /// The anchors from now on.
         anchors: Vec<Who>,
@@ -239,7 +250,9 @@ impl Log {
             return key == Key::Anchor(anchor);
         }
         let mut latest = self.segments.iter().rev();
-        let Some(current) = latest.next() else { return false };
+        let Some(current) = latest.next().filter(|at| at.head == self.head()) else {
+            return false;
+        };
         let closed = latest.next();
         let grace = design.grace && !current.removes;
         current.key == key || (grace && closed.is_some_and(|closed| closed.key == key))
@@ -330,7 +343,9 @@ impl Log {
         if allowed { Ok(()) } else { Err(Refused) }
     }
 
-    fn knows(&self, key: Key) -> bool {
+    /// Whether the key is or was the access key of a segment.
+    #[must_use]
+    pub fn knows(&self, key: Key) -> bool {
         self.segments.iter().any(|segment| segment.key == key)
     }
 
@@ -348,10 +363,10 @@ impl Log {
                 let segment = Segment { head: self.end(), key: *next_key, removes: *removes };
                 Some(Rest { segment, welcome: welcome.then_some(id) })
             }
-            Ask::Repair { number, up_to, commits, anchors } => {
+            Ask::Repair { number, after, up_to, commits, anchors } => {
                 self.repair = *number;
                 self.anchors.clone_from(anchors);
-                self.restate(design, *up_to, commits);
+                self.restate(design, *after..=*up_to, commits);
                 match (design.repair, request.signer) {
                     (Repair::HandBack { .. }, _) => self.hand_back(commits),
                     (_, Key::Anchor(anchor)) => self.locked_by = Some(anchor),
@@ -362,12 +377,18 @@ impl Log {
         }
     }
 
-    fn restate(&mut self, design: &Design, up_to: Position, commits: &[Restated]) {
-        for segment in &mut self.segments {
-            let truth = commits.iter().find(|commit| commit.head == segment.head);
-            if segment.head > 0 && (segment.head <= up_to || !design.bounded_repair) {
-                segment.removes = truth.is_some_and(|truth| truth.removes);
-            }
+    /// Takes over the truth about the commits behind the range's start, up to its end.
+    fn restate(&mut self, design: &Design, range: RangeInclusive<Position>, commits: &[Restated]) {
+        let concerned = |head: Position| {
+            head > *range.start() && (head <= *range.end() || !design.bounded_repair)
+        };
+        let truth = |head| commits.iter().find(|commit| commit.head == head);
+        if design.drop_keys {
+            self.segments.retain(|at| !concerned(at.head) || truth(at.head).is_some());
+        }
+        for segment in self.segments.iter_mut().filter(|segment| concerned(segment.head)) {
+            let truth = truth(segment.head);
+            segment.removes = truth.is_some_and(|truth| truth.removes);
             if let (true, Some(truth)) = (design.restate_keys, truth) {
                 segment.key = truth.key;
             }

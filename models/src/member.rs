@@ -65,14 +65,14 @@ impl Group {
         std::iter::once(FIRST_EPOCH).chain(epochs.map(|commit| commit.epoch)).map(Key::Epoch)
     }
 
-    /// The truth about the commits that count, as an honest anchor states it.
+    /// The truth about the commits behind a position that count, as an honest anchor states it.
     #[must_use]
-    pub fn restated(&self) -> Vec<Restated> {
+    pub fn restated(&self, after: Position) -> Vec<Restated> {
         let restate = |commit: &Accepted| Restated {
             head: commit.position,
             key: Key::Epoch(commit.epoch),
             removes: commit.removes.is_some(),
         };
-        self.accepted.iter().map(restate).collect()
+        self.accepted.iter().filter(|at| at.position > after).map(restate).collect()
     }
 }

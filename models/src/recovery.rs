@@ -59,7 +59,11 @@ impl<'a> Attempt<'a> {
         }
         self.state.open.finish(self.state.rest.take());
         self.state.sync();
-        self.state.forget_pending(by);
+        if carried_out {
+            self.state.learn(by);
+        } else {
+            self.state.learn_refusal(by);
+        }
         carried_out
     }
 

@@ -35,6 +35,8 @@ pub struct Member {
     pub made: u8,
     /// The request that it waits for.
     pub pending: Option<Request>,
+    /// Up to where its repairs have stated the truth.
+    pub restated: Position,
 }
 
 /// Carol, who is invited.
@@ -132,9 +134,18 @@ impl State {
         if who == Who::Alice { &mut self.alice } else { &mut self.bob }
     }
 
-    /// A member stops waiting for its request.
-    pub fn forget_pending(&mut self, who: Who) {
-        self.member_mut(who).pending = None;
+    /// A member learns that its request was carried out.
+    pub fn learn(&mut self, who: Who) {
+        let member = self.member_mut(who);
+        if let Some(Request { ask: Ask::Repair { up_to, .. }, .. }) = member.pending.take() {
+            member.restated = up_to;
+        }
+    }
+
+    /// A member learns that its request was refused.
+    pub fn learn_refusal(&mut self, who: Who) {
+        let pending = self.member_mut(who).pending.take();
+        self.refused.extend(pending.map(|request| request.id));
     }
 
     /// Makes the open transaction durable and gives its answers.
@@ -204,8 +215,9 @@ impl System {
         let member = state.member(who);
         let ask = Ask::Repair {
             number: state.durable.repair + 1,
+            after: member.restated,
             up_to: Position::try_from(member.view.len()).unwrap_or(Position::MAX),
-            commits: Group::of(&member.view).restated(),
+            commits: Group::of(&member.view).restated(member.restated),
             anchors: vec![who],
         };
         let id = Id { by: who, number: member.made + 1 };
@@ -268,7 +280,7 @@ impl System {
         if log.anchors.contains(&Who::Mallory) {
             let (number, up_to) = (log.repair + 1, log.end());
             let (commits, anchors) = (Vec::new(), vec![Who::Mallory]);
-            let ask = Ask::Repair { number, up_to, commits, anchors };
+            let ask = Ask::Repair { number, after: 0, up_to, commits, anchors };
             requests.push(Request { id, signer: Key::Anchor(Who::Mallory), ask });
         }
         let mut keys = Self::mallorys_keys(state, log).into_iter();
@@ -284,9 +296,15 @@ impl System {
                 contents.push((Content::Commit { parent, removes: Some(Who::Dave) }, true));
             }
         }
+        // A key of her own, or one that others hold and the service does not know. The latter not
+        // for Dave, whom she removes: whoever gives keys away could give away what it reads.
+        let epoch = Key::Epoch(group.epoch());
+        let own = Key::Bogus(state.posts);
+        let stolen = contents.iter().filter(|_| !log.knows(epoch)).map(|content| (content, epoch));
+        let stolen = stolen.filter(|((content, _), _)| !content.removes_somebody());
         let expected_head = log.head();
-        let next_key = Key::Bogus(state.posts);
-        requests.extend(contents.into_iter().map(|(content, removes)| {
+        let keyed = contents.iter().map(|content| (content, own)).chain(stolen);
+        requests.extend(keyed.map(|(&(content, removes), next_key)| {
             let ask = Ask::Commit { expected_head, content, next_key, removes, welcome: false };
             Request { id, signer, ask }
         }));
@@ -456,17 +474,14 @@ impl Model for System {
                 let rest = state.rest.take();
                 state.open.finish(rest);
             }
-            Action::Learn(who) => state.forget_pending(who),
+            Action::Learn(who) => state.learn(who),
             Action::Make(request) => Self::make(&mut state, request),
             Action::Post(request) => {
                 state.posts += 1;
                 self.deliver(&mut state, &request).ok()?;
             }
             Action::Read(who) => self.read(&mut state, who),
-            Action::Refuse(who) => {
-                let pending = state.member_mut(who).pending.take();
-                state.refused.extend(pending.map(|request| request.id));
-            }
+            Action::Refuse(who) => state.learn_refusal(who),
             Action::Store => {
                 let fetched = std::mem::take(&mut state.carol.fetched);
                 state.carol.stored.extend(fetched);

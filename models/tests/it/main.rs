@@ -84,13 +84,17 @@ fn a_grace_for_the_closed_segments_key_does_not_prevent_the_wedge() {
 #[test]
 fn handing_a_key_back_at_any_head_lets_the_removed_in() {
     let repair = Repair::HandBack { at_head: false };
-    breaks(Design { repair, ..Design::default() }, Scenario::insider(2, 1), ENDS);
+    breaks(Design { repair, drop_keys: false, ..Design::default() }, Scenario::insider(2, 1), ENDS);
 }
 
 #[test]
 fn handing_a_key_back_at_the_head_only_can_be_outrun() {
     let repair = Repair::HandBack { at_head: true };
-    breaks(Design { repair, ..Design::default() }, Scenario::insider(2, 1), GETS_THROUGH);
+    breaks(
+        Design { repair, drop_keys: false, ..Design::default() },
+        Scenario::insider(2, 1),
+        GETS_THROUGH,
+    );
 }
 
 #[test]
@@ -103,6 +107,12 @@ fn a_repair_beyond_what_its_sender_read_undoes_a_removal() {
 fn a_repair_that_cannot_restate_keys_leaves_members_behind() {
     let design = Design { restate_keys: false, ..Design::default() };
     breaks(design, Scenario::insider(1, 1), GO_ON);
+}
+
+#[test]
+fn a_key_stolen_for_a_commit_that_nobody_accepts_hides_the_true_one() {
+    let design = Design { drop_keys: false, ..Design::default() };
+    breaks(design, Scenario::insider(1, 2), GO_ON);
 }
 
 #[test]
