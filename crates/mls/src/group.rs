@@ -208,9 +208,10 @@ impl Group {
         with_group.or_else(|| self.client.signer_for(key)).ok_or(Error::Misuse(Misuse::NoSigner))
     }
 
-    /// The member at a leaf as it was in a past epoch.
+    /// The member at a leaf as it was in a past epoch that is kept, and with it all after it.
     pub(crate) fn leaf_in_epoch(&self, leaf: LeafIndex, epoch: u64) -> Option<&Arc<LeafNode>> {
-        let later = (epoch..self.epoch()).find_map(|epoch| self.past_leaves.get(&(epoch, leaf)));
+        let mut kept = self.past.epochs().skip_while(|kept| *kept < epoch);
+        let later = kept.find_map(|epoch| self.past_leaves.get(&(epoch, leaf)));
         match later {
             Some(as_it_was) => as_it_was.as_ref(),
             None => self.epoch.tree.leaf(leaf),

@@ -241,6 +241,20 @@ fn a_shortened_or_lost_row_gives_an_error_or_a_group_that_goes_on() {
     }
 }
 
+/// Found by fuzzing: a late message used to be looked up in every epoch from its own to this one.
+#[test]
+fn a_stored_epoch_far_ahead_does_not_stop_the_program() {
+    let scene = scene();
+    let rows = scene.rows();
+    let (key, value) = rows.iter().find(|(key, _)| key.kind == RowKind::Epoch).unwrap();
+    // After the format, version, suite, and the id of the group with its length.
+    let place = 1 + 2 + 2 + 1 + scene.group_id.len();
+    let mut value = value.to_vec();
+    assert_eq!(value[place..place + 8], 2_u64.to_be_bytes());
+    value[place..place + 8].copy_from_slice(&(u64::MAX / 2).to_be_bytes());
+    scene.survives(key, Some(&value), "the epoch");
+}
+
 #[test]
 fn a_lost_secret_tree_row_never_brings_a_used_generation_back() {
     let scene = scene();
