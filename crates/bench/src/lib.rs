@@ -12,14 +12,18 @@
 pub mod clock;
 pub mod command;
 pub mod floor;
+pub mod machine;
 pub mod material;
 pub mod prices;
 pub mod primitives;
 pub mod record;
+pub mod report;
+pub mod run;
 pub mod scenario;
 mod setting;
 pub mod stack;
 pub mod synthetic;
+pub mod table;
 pub mod worker;
 
 pub use setting::{Phase, Setting, Stack};

@@ -2,7 +2,6 @@
 //! takes too long.
 
 use std::io::Write;
-use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
@@ -119,7 +118,6 @@ impl Series {
 pub struct Recorder {
     prices: PriceTaker,
     output: Box<dyn Write>,
-    started: Instant,
 }
 
 impl Recorder {
@@ -129,7 +127,7 @@ impl Recorder {
         let mut prices = PriceTaker::new(backend, setting.suite);
         // The first batches would see a cold processor.
         prices.take();
-        Self { prices, output, started: Instant::now() }
+        Self { prices, output }
     }
 
     /// Takes prices once more.
@@ -137,10 +135,12 @@ impl Recorder {
         self.prices.take();
     }
 
-    /// For how long the worker has been at it.
-    #[must_use]
-    pub fn elapsed(&self) -> Duration {
-        self.started.elapsed()
+    /// Takes prices at every eighth repetition. Not at each: pricing empties the caches of whatever
+    /// is measured, while prices themselves are taken in a loop.
+    pub fn take_prices_now_and_then(&mut self, repetition: usize) {
+        if repetition.is_multiple_of(8) {
+            self.take_prices();
+        }
     }
 
     /// Writes a series.

@@ -79,6 +79,11 @@ pub enum Phase {
     Heap,
 }
 
+impl Phase {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Cold, Self::Warm, Self::Heap];
+}
+
 /// What one worker measures.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Setting {

@@ -23,8 +23,8 @@ pub(super) fn messages(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Fai
     for (size, name) in SIZES {
         let data = vec![7; size];
         let (mut protected, mut unprotected) = (Series::default(), Series::default());
-        for _ in 0..if size > 1 << 12 { 15 } else { 61 } {
-            stage.recorder.take_prices();
+        for repetition in 0..if size > 1 << 12 { 15 } else { 61 } {
+            stage.recorder.take_prices_now_and_then(repetition);
             let (message, sent) = send(&mut *pair.first, &data)?;
             protected.add(sent, Some(floor::protect(count(size))));
             let received = receive(&mut *pair.last, &message)?;
@@ -69,8 +69,8 @@ fn receive(receiver: &mut dyn Participant, message: &[u8]) -> Result<Repetition,
 pub(super) fn keys(stage: &mut Stage<'_>) -> Result<(), Failure> {
     let mut person = (stage.new)("person")?;
     let (mut made, mut validated) = (Series::default(), Series::default());
-    for _ in 0..31 {
-        stage.recorder.take_prices();
+    for repetition in 0..31 {
+        stage.recorder.take_prices_now_and_then(repetition);
         let (key_package, creation) = making(&mut *person, |person| person.key_package())?;
         made.add(creation, Some(floor::create_key_package()));
         let ((), time) = try_time(|| person.validate_key_package(&key_package))?;

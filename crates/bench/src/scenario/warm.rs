@@ -82,8 +82,9 @@ fn write_series(
 fn updates(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
     let mut series = CommitSeries::default();
     let members = stage.members();
-    for _ in stage.repetitions() {
-        one_change(stage, pair, (Change::Update, members), &mut series)?;
+    for repetition in stage.repetitions() {
+        stage.recorder.take_prices_now_and_then(repetition);
+        one_change(pair, (Change::Update, members), &mut series)?;
     }
     write_series(stage, "update", series)
 }
@@ -97,23 +98,22 @@ fn adds_and_removes(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failur
     let others = stage.setting.members - 2;
     let step = (others / 24).max(1);
     for (repetition, person) in stage.repetitions().zip(people.chunks(1)) {
-        one_change(stage, pair, (Change::Add(person), members), &mut adds)?;
+        stage.recorder.take_prices_now_and_then(repetition);
+        one_change(pair, (Change::Add(person), members), &mut adds)?;
         // With no others there is only the newcomer, at the right end.
         let place = u32::try_from(repetition)? * step;
         let leaf = if others == 0 { 2 } else { 1 + place % others };
-        one_change(stage, pair, (Change::Remove(leaf), members + 1), &mut removes)?;
+        one_change(pair, (Change::Remove(leaf), members + 1), &mut removes)?;
     }
     write_series(stage, "add", adds)?;
     write_series(stage, "remove", removes)
 }
 
 fn one_change(
-    stage: &mut Stage<'_>,
     pair: &mut Pair,
     (change, members): (Change<'_>, u64),
     [create, apply, processed]: &mut CommitSeries,
 ) -> Result<(), Failure> {
-    stage.recorder.take_prices();
     let committed = commit_and_apply(&mut *pair.first, change)?;
     let joiners = committed.shape.adds + committed.shape.references;
     let counts = floor::create_commit(committed.shape, members, joiners);
@@ -144,6 +144,6 @@ fn proposals(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
     stage.recorder.series("receive a proposal", received)?;
     let mut series = CommitSeries::default();
     let members = stage.members();
-    one_change(stage, pair, (Change::Received, members), &mut series)?;
+    one_change(pair, (Change::Received, members), &mut series)?;
     write_series(stage, "32 proposals", series)
 }
