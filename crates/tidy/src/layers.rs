@@ -35,6 +35,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("interop", &["mls", "x509", "vectors", "crypto-aws-lc", "crypto-rustcrypto"]),
     ("cli", &["client", "delivery-service", "interop", "lab", "vectors"]),
     ("testkit", &["client", "delivery-service"]),
+    ("fuzz-targets", &["delivery-api", "testkit", "vectors", "x509"]),
     ("vectors", &["mls", "testkit", "crypto-aws-lc", "crypto-rustcrypto"]),
     ("simulator", &["client", "delivery-service", "testkit"]),
     ("bench", &["client", "delivery-service", "interop", "lab", "testkit"]),

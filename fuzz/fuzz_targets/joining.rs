@@ -1,0 +1,8 @@
+//! Fuzzes the target `joining` of `fuzz_targets`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    let target = fuzz_targets::target("joining").expect("the target is in the table");
+    (target.run)(bytes);
+});
