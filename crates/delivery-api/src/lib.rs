@@ -44,6 +44,7 @@ pub mod key_package;
 pub mod limits;
 pub mod log;
 pub mod problem;
+pub mod repair;
 pub mod request;
 pub mod route;
 pub mod service;

@@ -52,6 +52,12 @@ pub const KEY_PACKAGE_LIFETIME_SECONDS_MAX: u64 = 400 * 86_400;
 /// Items waiting in one inbox.
 pub const INBOX_ITEMS_MAX: u64 = 10_000;
 
+/// Anchor keys of one log: enough for the devices of a few trusted members.
+pub const ANCHORS_MAX: usize = 8;
+
+/// Commits that one repair restates; more take several.
+pub const RESTATED_MAX: usize = 1000;
+
 /// Welcomes of one bundle.
 pub const WELCOMES_MAX: usize = 10_000;
 

@@ -75,8 +75,11 @@ impl Decode for EntryKind {
 pub struct CreateLog {
     /// The key that lets outsiders fetch the GroupInfo and commit, or none.
     pub join_key: Option<PublicKey>,
+    /// The keys that may repair the log (see [`repair`](crate::repair)), at most
+    /// [`ANCHORS_MAX`](crate::limits::ANCHORS_MAX). Without any, an insider can lock the group out.
+    pub anchors: Vec<PublicKey>,
 }
-codec::fields!(CreateLog { join_key });
+codec::fields!(CreateLog { join_key, anchors });
 
 /// A Welcome for one device's inbox.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,7 +94,8 @@ codec::fields!(WelcomeDelivery { recipient, welcome });
 /// A commit and everything that exists exactly if the commit wins.
 ///
 /// It is applied in one transaction, as a compare-and-swap on the commit head. If the log does not
-/// exist and `expected_head` is 0, the log is created and the signing key becomes its first key.
+/// exist and `expected_head` is 0, the log is created, without anchors, and the signing key becomes
+/// its first key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommitBundle {
     /// The commit head that the commit was made under.

@@ -48,6 +48,8 @@ pub enum Problem {
     InboxFull,
     /// The service met a fault of its own that trying again will not cure.
     Internal,
+    /// An anchor has locked the log; it is unlocked by the anchor's commit.
+    Locked,
     /// The log exists, with another first key.
     LogExists,
     /// The body is not what the route expects.
@@ -60,6 +62,11 @@ pub enum Problem {
     NoGroupInfo,
     /// The device has no key package of the suite in stock.
     NoKeyPackage,
+    /// The repair does not have the next number.
+    RepairRaced {
+        /// The number of the last repair.
+        number: u64,
+    },
     /// The request must be signed.
     SignatureRequired,
     /// The request's time is too far from the service's clock.
@@ -116,12 +123,14 @@ impl Problem {
             Self::IdempotencyMismatch => ("idempotency-mismatch", 422, false),
             Self::InboxFull => ("inbox-full", 429, true),
             Self::Internal => ("internal", 500, false),
+            Self::Locked => ("locked", 409, true),
             Self::LogExists => ("log-exists", 409, false),
             Self::Malformed => ("malformed", 400, false),
             Self::NameTaken => ("name-taken", 409, false),
             Self::NotAllowed => ("not-allowed", 403, false),
             Self::NoGroupInfo => ("no-group-info", 404, false),
             Self::NoKeyPackage => ("no-key-package", 404, true),
+            Self::RepairRaced { .. } => ("repair-raced", 409, false),
             Self::SignatureRequired => ("signature-required", 401, false),
             Self::StaleRequest { .. } => ("stale-request", 401, false),
             Self::StockFull => ("stock-full", 429, true),
@@ -138,12 +147,13 @@ impl Problem {
     }
 
     /// The problems without details.
-    const PLAIN: [Self; 20] = [
+    const PLAIN: [Self; 21] = [
         Self::AccessKeyReused,
         Self::BadSignature,
         Self::IdempotencyMismatch,
         Self::InboxFull,
         Self::Internal,
+        Self::Locked,
         Self::LogExists,
         Self::Malformed,
         Self::NameTaken,
@@ -166,6 +176,7 @@ impl Problem {
             Self::BeyondEnd { end } => end.to_bytes(),
             Self::Gone { oldest } => oldest.to_bytes(),
             Self::HeadMoved(moved) => moved.to_bytes(),
+            Self::RepairRaced { number } => number.to_bytes(),
             Self::StaleRequest { service_time_seconds } => service_time_seconds.to_bytes(),
             _ => Vec::new(),
         }
@@ -179,6 +190,7 @@ impl std::fmt::Display for Problem {
             Self::BeyondEnd { end } => write!(formatter, " (last position {end})"),
             Self::Gone { oldest } => write!(formatter, " (oldest position {oldest})"),
             Self::HeadMoved(moved) => write!(formatter, " (to {})", moved.head),
+            Self::RepairRaced { number } => write!(formatter, " (last number {number})"),
             _ => Ok(()),
         }
     }
@@ -207,6 +219,7 @@ impl Decode for Problem {
             ("beyond-end", _) => Ok(Self::BeyondEnd { end: Decode::from_bytes(&details)? }),
             ("gone", _) => Ok(Self::Gone { oldest: Decode::from_bytes(&details)? }),
             ("head-moved", _) => Ok(Self::HeadMoved(Decode::from_bytes(&details)?)),
+            ("repair-raced", _) => Ok(Self::RepairRaced { number: Decode::from_bytes(&details)? }),
             ("stale-request", _) => {
                 Ok(Self::StaleRequest { service_time_seconds: Decode::from_bytes(&details)? })
             }
@@ -227,6 +240,7 @@ mod tests {
         problems.push(Problem::BeyondEnd { end: Position(8) });
         problems.push(Problem::Gone { oldest: Position(9) });
         problems.push(Problem::HeadMoved(Box::new(HeadMoved { head: Position(4), missed: None })));
+        problems.push(Problem::RepairRaced { number: 6 });
         problems.push(Problem::StaleRequest { service_time_seconds: 5 });
         let count = problems.len();
         let mut codes = std::collections::BTreeSet::new();

@@ -13,6 +13,7 @@ use crate::key_package::{ClaimKeyPackage, ClaimedKeyPackage, Stock, UploadKeyPac
 use crate::limits;
 use crate::log::{Append, CommitBundle, CreateLog, LogPage, PublishedGroupInfo, Receipt};
 use crate::problem::Problem;
+use crate::repair::{Repair, Repaired};
 use crate::route::{Method, Route};
 use crate::service::{Done, ServiceInfo};
 use codec::{Decode, DecodeError, Encode};
@@ -192,6 +193,12 @@ pub fn commit(
     missed_after: Option<Position>,
 ) -> Request<Receipt> {
     Request::new(Route::Commit { log, missed_after }, bundle.to_bytes())
+}
+
+/// Locks and repairs a log; signed by one of its anchor keys.
+#[must_use]
+pub fn repair(log: LogId, repair: &Repair) -> Request<Repaired> {
+    Request::new(Route::Repair(log), repair.to_bytes())
 }
 
 /// Appends a message; signed by the access key of the current segment.

@@ -79,6 +79,8 @@ pub enum Route {
     },
     /// Registers a device.
     RegisterDevice(DeviceId),
+    /// Repairs a log.
+    Repair(LogId),
     /// Asks what the service says about itself.
     ServiceInfo,
     /// Asks what is left of the own key packages.
@@ -108,6 +110,7 @@ impl Route {
             | Self::ClaimKeyPackage(_)
             | Self::Commit { .. }
             | Self::PutItem(_)
+            | Self::Repair(_)
             | Self::UploadKeyPackages(_) => Method::Post,
             Self::CreateLog(_) | Self::PutBlob(_) | Self::PutName(_) | Self::RegisterDevice(_) => {
                 Method::Put
@@ -135,6 +138,7 @@ impl Route {
             Self::ReadInbox { device, window } => format!("/v1/devices/{device}/inbox?{window}"),
             Self::ReadLog { log, window } => format!("/v1/logs/{log}/entries?{window}"),
             Self::RegisterDevice(device) => format!("/v1/devices/{device}"),
+            Self::Repair(log) => format!("/v1/logs/{log}/repairs"),
             Self::ServiceInfo => WELL_KNOWN_PATH.to_owned(),
             Self::Stock(device) | Self::UploadKeyPackages(device) => {
                 format!("/v1/devices/{device}/key-packages")
@@ -183,6 +187,7 @@ impl Route {
             ("POST", ["entries"], None) => Self::Append(log),
             (_, ["entries"], Some(query)) => Self::ReadLog { log, window: Window::parse(query)? },
             (_, ["group-info"], None) => Self::GroupInfo(log),
+            (_, ["repairs"], None) => Self::Repair(log),
             _ => return None,
         })
     }
@@ -222,7 +227,8 @@ impl Route {
             | Self::ClaimKeyPackage(_)
             | Self::CreateLog(_)
             | Self::PutName(_)
-            | Self::RegisterDevice(_) => limits::SMALL_BODY_BYTES_MAX,
+            | Self::RegisterDevice(_)
+            | Self::Repair(_) => limits::SMALL_BODY_BYTES_MAX,
             Self::GetBlob(_)
             | Self::GetName(_)
             | Self::GroupInfo(_)
@@ -263,6 +269,7 @@ mod tests {
             Route::ReadInbox { device, window },
             Route::ReadLog { log, window },
             Route::RegisterDevice(device),
+            Route::Repair(log),
             Route::ServiceInfo,
             Route::Stock(device),
             Route::UploadKeyPackages(device),

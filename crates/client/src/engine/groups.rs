@@ -126,7 +126,8 @@ impl Engine {
         let Some(record) = self.store.transaction()?.group_record(&group)? else {
             return Ok(None);
         };
-        let request = request::create_log(record.log, &CreateLog { join_key: None });
+        let create = CreateLog { join_key: None, anchors: Vec::new() };
+        let request = request::create_log(record.log, &create);
         let request = self.keys.sign_as_member(request, &record.access_key, now)?;
         Ok(Some(Asked::CreateLog(request, group)))
     }

@@ -11,6 +11,7 @@ use delivery_api::directory::NameRecord;
 use delivery_api::inbox::{Acknowledge, PutItem};
 use delivery_api::key_package::{ClaimKeyPackage, UploadKeyPackages};
 use delivery_api::log::{Append, CommitBundle, CreateLog};
+use delivery_api::repair::Repair;
 use delivery_api::request::Window;
 use delivery_api::service::Done;
 use delivery_api::{
@@ -146,6 +147,11 @@ pub(super) enum Command {
     RegisterDevice {
         owner: Owner,
     },
+    Repair {
+        log: LogId,
+        submission: Submission,
+        repair: Repair,
+    },
     ServiceInfo,
     Stock {
         owner: Owner,
@@ -172,6 +178,7 @@ impl Call {
             | Command::PutItem { .. }
             | Command::PutName { .. }
             | Command::RegisterDevice { .. }
+            | Command::Repair { .. }
             | Command::UploadKeyPackages { .. } => true,
             Command::GetBlob { .. }
             | Command::GetName { .. }
@@ -237,9 +244,7 @@ impl Admission<'_> {
                 }
                 Command::Commit { log, bundle, submission: self.submission()?, missed_after }
             }
-            Route::CreateLog(log) => {
-                Command::CreateLog { log, create: self.body()?, key: self.signature()? }
-            }
+            Route::CreateLog(log) => self.create_log(log)?,
             Route::GetBlob(blob) => Command::GetBlob { blob },
             Route::GetName(name) => Command::GetName { name },
             Route::GroupInfo(log) => Command::GroupInfo { log, key: self.signature()? },
@@ -263,10 +268,34 @@ impl Admission<'_> {
                 let Done = self.body()?;
                 Command::RegisterDevice { owner: self.owner(device)? }
             }
+            Route::Repair(log) => self.repair(log)?,
             Route::ServiceInfo => Command::ServiceInfo,
             Route::Stock(device) => Command::Stock { owner: self.owner(device)? },
             Route::UploadKeyPackages(device) => self.upload(device)?,
         })
+    }
+
+    fn create_log(&self, log: LogId) -> Result<Command, Problem> {
+        let create: CreateLog = self.body()?;
+        if create.anchors.len() > limits::ANCHORS_MAX {
+            return Err(Problem::TooLarge);
+        }
+        Ok(Command::CreateLog { log, create, key: self.signature()? })
+    }
+
+    fn repair(&self, log: LogId) -> Result<Command, Problem> {
+        let repair: Repair = self.body()?;
+        let Repair { commits, anchors, .. } = &repair;
+        if anchors.len() > limits::ANCHORS_MAX || commits.len() > limits::RESTATED_MAX {
+            return Err(Problem::TooLarge);
+        }
+        let inside = |at: Position| at > repair.after && at <= repair.up_to;
+        let ordered = commits.is_sorted_by(|one, next| one.head < next.head);
+        // Whoever repairs leaves somebody who can repair again.
+        if anchors.is_empty() || !ordered || !commits.iter().all(|commit| inside(commit.head)) {
+            return Err(Problem::Malformed);
+        }
+        Ok(Command::Repair { log, repair, submission: self.submission()? })
     }
 
     fn put_blob(&self, blob: BlobId) -> Result<Command, Problem> {

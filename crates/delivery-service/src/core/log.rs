@@ -3,7 +3,8 @@
 //! What a key may do follows from the segments alone (`delivery_api::log`): append under the
 //! current head if it is the key of the current segment; read from its segment's first entry up to
 //! the end, or up to the first later commit flagged `removes`, inclusive. Every answer, refusals
-//! too, shows a key no more than it may read.
+//! too, shows a key no more than it may read. While an anchor has locked the log (`repair`), it
+//! alone commits, and it reads to the end.
 
 use super::call::{Submission, Topic, VerifiedKey};
 use super::{Answer, ServiceCore, answer_given, inbox, remember_answer};
@@ -52,12 +53,28 @@ impl Reach {
         })
     }
 
+    /// How far a key may read, be it of a segment or of the anchor that has locked the log.
+    fn of_key(
+        rows: &mut dyn Rows,
+        log: LogId,
+        row: &LogRow,
+        key: PublicKey,
+    ) -> Result<Self, Problem> {
+        if row.locked_by == Some(key) {
+            let start = Position::START;
+            return Ok(Self { start, end: row.end, head: row.head, stopped: false });
+        }
+        let segment = rows.segment_with_key(log, key)?.ok_or(Problem::NotAllowed)?;
+        Self::of(rows, log, row, &segment)
+    }
+
     fn head_moved(&self) -> Problem {
         Problem::HeadMoved(Box::new(HeadMoved { head: self.head, missed: None }))
     }
 }
 
-fn existing(rows: &mut dyn Rows, log: LogId) -> Result<LogRow, Problem> {
+/// The tip of a log.
+pub(super) fn existing(rows: &mut dyn Rows, log: LogId) -> Result<LogRow, Problem> {
     rows.log_for_update(log)?.ok_or(Problem::UnknownLog)
 }
 
@@ -68,17 +85,15 @@ pub(super) fn create(
     key: &VerifiedKey,
     create: &CreateLog,
 ) -> Outcome {
-    if rows.log_for_update(log)?.is_none() {
+    let Some(row) = rows.log_for_update(log)? else {
         open(rows, log, key.key(), create.join_key)?;
+        rows.put_anchors(log, &create.anchors)?;
         return Ok(Answer::done());
-    }
-    let first = rows.segment(log, Position::START)?;
-    match first {
-        Some(first) if first.access_key == key.key() && first.join_key == create.join_key => {
-            Ok(Answer::done())
-        }
-        _ => Err(Problem::LogExists),
-    }
+    };
+    let first = rows.segment(log, Position::START)?.ok_or(Problem::Internal)?;
+    let same_keys = first.access_key == key.key() && first.join_key == create.join_key;
+    let same_anchors = row.repair > 0 || rows.anchors(log)? == create.anchors;
+    if same_keys && same_anchors { Ok(Answer::done()) } else { Err(Problem::LogExists) }
 }
 
 fn open(
@@ -94,6 +109,8 @@ fn open(
         chain_hash: genesis,
         oldest: Position(1),
         oldest_chain_hash: genesis,
+        repair: 0,
+        locked_by: None,
     };
     let segment = SegmentRow { head: Position::START, access_key, join_key, removes: false };
     rows.put_log(log, &row)?;
@@ -128,6 +145,7 @@ pub(super) fn commit(
     if rows.segment_with_key(log, bundle.next_access_key)?.is_some() {
         return Err(Problem::AccessKeyReused);
     }
+    row.locked_by = None;
     let entry =
         NewEntry { kind: EntryKind::Commit, removes: bundle.removes, bytes: &bundle.commit };
     append_entry(rows, log, &mut row, &entry)?;
@@ -157,23 +175,30 @@ pub(super) fn commit(
     Ok(answer)
 }
 
-/// The committer holds the key of the current segment, or its join key.
+/// The committer holds the key of the current segment or its join key, or has locked the log.
 fn verify_committer(
     rows: &mut dyn Rows,
     log: LogId,
     row: &LogRow,
     key: PublicKey,
 ) -> Result<(), Problem> {
+    if row.locked_by == Some(key) {
+        return Ok(());
+    }
     if let Some(segment) = rows.segment_with_key(log, key)? {
         return if segment.head == row.head {
-            Ok(())
+            verify_unlocked(row)
         } else {
             Err(Reach::of(rows, log, row, &segment)?.head_moved())
         };
     }
     let current = rows.segment(log, row.head)?;
     let joins = current.is_some_and(|segment| segment.join_key == Some(key));
-    if joins { Ok(()) } else { Err(Problem::NotAllowed) }
+    if joins { verify_unlocked(row) } else { Err(Problem::NotAllowed) }
+}
+
+fn verify_unlocked(row: &LogRow) -> Result<(), Problem> {
+    if row.locked_by.is_none() { Ok(()) } else { Err(Problem::Locked) }
 }
 
 /// Adds the entries behind `missed_after` to a refusal because the head moved.
@@ -212,6 +237,7 @@ pub(super) fn append(
     if segment.head != row.head || append.head != row.head {
         return Err(Reach::of(rows, log, &row, &segment)?.head_moved());
     }
+    verify_unlocked(&row)?;
     let entry = NewEntry { kind: append.lane.kind(), removes: false, bytes: &append.bytes };
     append_entry(rows, log, &mut row, &entry)?;
     let answer = receipt(core, log, &row);
@@ -281,8 +307,7 @@ fn page(
     window: &Window,
 ) -> Result<LogPage, Problem> {
     let row = existing(rows, log)?;
-    let segment = rows.segment_with_key(log, key)?.ok_or(Problem::NotAllowed)?;
-    let reach = Reach::of(rows, log, &row, &segment)?;
+    let reach = Reach::of_key(rows, log, &row, key)?;
     let after = window.after;
     if after < reach.start {
         return Err(Problem::NotAllowed);
@@ -309,9 +334,12 @@ fn page(
 pub(super) fn group_info(rows: &mut dyn Rows, log: LogId, key: &VerifiedKey) -> Outcome {
     let row = existing(rows, log)?;
     let key = key.key();
-    let allowed = match rows.segment_with_key(log, key)? {
-        Some(segment) => !Reach::of(rows, log, &row, &segment)?.stopped,
-        None => rows.segment(log, row.head)?.is_some_and(|current| current.join_key == Some(key)),
+    let allowed = match Reach::of_key(rows, log, &row, key) {
+        Ok(reach) => !reach.stopped,
+        Err(Problem::NotAllowed) => {
+            rows.segment(log, row.head)?.is_some_and(|current| current.join_key == Some(key))
+        }
+        Err(problem) => return Err(problem),
     };
     if !allowed {
         return Err(Problem::NotAllowed);

@@ -16,6 +16,7 @@ mod directory;
 mod inbox;
 mod key_packages;
 mod log;
+mod repair;
 
 pub use call::{Call, RawRequest, Topic};
 
@@ -124,6 +125,9 @@ impl ServiceCore {
             Command::ReadInbox { owner, window } => inbox::read(rows, owner, window),
             Command::ReadLog { log, key, window } => log::read(rows, *log, key, window),
             Command::RegisterDevice { owner } => inbox::register(rows, owner),
+            Command::Repair { log, submission, repair } => {
+                repair::repair(rows, *log, submission, repair)
+            }
             Command::ServiceInfo => {
                 Ok(Answer::new(&ServiceInfo { version: PROTOCOL_VERSION, key: self.public_key() }))
             }

@@ -54,6 +54,7 @@ impl Store for MemoryStore {
 struct Tables {
     logs: BTreeMap<LogId, LogRow>,
     segments: BTreeMap<(LogId, Position), SegmentRow>,
+    anchors: BTreeMap<LogId, Vec<PublicKey>>,
     entries: BTreeMap<(LogId, Position), (Entry, ChainHash)>,
     group_infos: BTreeMap<LogId, PublishedGroupInfo>,
     answers: BTreeMap<(Scope, IdempotencyKey), AnswerRow>,
@@ -91,6 +92,20 @@ impl LogRows for Tables {
 
     fn put_segment(&mut self, log: LogId, row: &SegmentRow) -> Stored<()> {
         self.segments.insert((log, row.head), *row);
+        Ok(())
+    }
+
+    fn delete_segments(&mut self, log: LogId, after: Position, up_to: Position) -> Stored<()> {
+        self.segments.retain(|(of, at), _| *of != log || *at <= after || *at > up_to);
+        Ok(())
+    }
+
+    fn anchors(&mut self, log: LogId) -> Stored<Vec<PublicKey>> {
+        Ok(self.anchors.get(&log).cloned().unwrap_or_default())
+    }
+
+    fn put_anchors(&mut self, log: LogId, anchors: &[PublicKey]) -> Stored<()> {
+        self.anchors.insert(log, anchors.to_vec());
         Ok(())
     }
 

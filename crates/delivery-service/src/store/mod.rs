@@ -89,6 +89,10 @@ pub struct LogRow {
     pub oldest: Position,
     /// The chain up to the position before `oldest`.
     pub oldest_chain_hash: ChainHash,
+    /// Number of the last repair, 0 if there was none.
+    pub repair: u64,
+    /// The anchor that has locked the log.
+    pub locked_by: Option<PublicKey>,
 }
 
 /// A segment of a log.
@@ -173,6 +177,12 @@ pub trait LogRows {
     fn removal_after(&mut self, log: LogId, head: Position) -> Stored<Option<Position>>;
     /// Inserts a segment.
     fn put_segment(&mut self, log: LogId, row: &SegmentRow) -> Stored<()>;
+    /// Deletes the segments that commits in this range opened.
+    fn delete_segments(&mut self, log: LogId, after: Position, up_to: Position) -> Stored<()>;
+    /// The keys that may repair a log, in the order given.
+    fn anchors(&mut self, log: LogId) -> Stored<Vec<PublicKey>>;
+    /// Replaces the keys that may repair a log.
+    fn put_anchors(&mut self, log: LogId, anchors: &[PublicKey]) -> Stored<()>;
     /// Inserts an entry with the chain up to it.
     fn put_entry(&mut self, log: LogId, entry: &Entry, chain_hash: ChainHash) -> Stored<()>;
     /// Entries in order, until the range, its limit or

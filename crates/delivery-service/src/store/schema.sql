@@ -11,11 +11,14 @@ CREATE TABLE logs (
     end_position        INTEGER NOT NULL,   -- position of the last entry, 0 if none
     chain_hash          BLOB NOT NULL,      -- the chain up to end_position
     oldest              INTEGER NOT NULL,   -- first position that is still kept
-    oldest_chain_hash   BLOB NOT NULL       -- the chain up to the position before it
+    oldest_chain_hash   BLOB NOT NULL,      -- the chain up to the position before it
+    repair              INTEGER NOT NULL,   -- number of the last repair, 0 if none
+    locked_by           BLOB                -- the anchor key that has locked the log, or NULL
 ) STRICT, WITHOUT ROWID;
 
 -- One row per segment: what the commit at `head` opened (0: the creation of the log).
--- Repair by anchor keys will add rows and a quota for the previous key; keys are therefore not unique.
+-- A repair restates rows and deletes those of commits that clients did not accept; a restated key may
+-- be one that stands elsewhere falsely, so keys are not unique.
 CREATE TABLE segments (
     log_id              BLOB NOT NULL,
     head                INTEGER NOT NULL,
@@ -26,6 +29,14 @@ CREATE TABLE segments (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX segments_by_key ON segments (log_id, access_key, head);
 CREATE INDEX segments_that_remove ON segments (log_id, head) WHERE removes = 1;
+
+-- The keys that may repair a log.
+CREATE TABLE anchors (
+    log_id              BLOB NOT NULL,
+    number              INTEGER NOT NULL,   -- order in the request
+    anchor_key          BLOB NOT NULL,      -- Ed25519 public key, fresh for this log
+    PRIMARY KEY (log_id, number)
+) STRICT, WITHOUT ROWID;
 
 -- The logs' entries.
 CREATE TABLE entries (

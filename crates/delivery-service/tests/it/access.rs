@@ -141,7 +141,7 @@ pub(crate) fn the_join_key_ends_with_its_segment(world: &World) {
         head: 0,
         key: Key::fresh(),
     };
-    let create = CreateLog { join_key: Some(joiner.public()) };
+    let create = CreateLog { join_key: Some(joiner.public()), anchors: Vec::new() };
     world.get(&group.key, request::create_log(group.log, &create));
     assert_eq!(world.refusal(&joiner, request::group_info(group.log)), Problem::NoGroupInfo);
     group.commit(|bundle| bundle.group_info = Opaque::from(b"info"));

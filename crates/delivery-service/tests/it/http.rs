@@ -111,7 +111,7 @@ fn a_waiting_reader_gets_what_comes() {
     let server = bind(&directory);
     let client = Client::of(&server);
     let (log, key, device) = (LogId::new(fresh_bytes()), Key::fresh(), Key::fresh());
-    let create = delivery_api::log::CreateLog { join_key: None };
+    let create = delivery_api::log::CreateLog { join_key: None, anchors: Vec::new() };
     client.ask(&key, request::create_log(log, &create)).unwrap();
     client.ask(&device, request::register_device(device.device())).unwrap();
     let waiting =
@@ -136,7 +136,7 @@ fn shutting_down_answers_waiting_readers() {
     let server = bind(&directory);
     let client = Client::of(&server);
     let (log, key) = (LogId::new(fresh_bytes()), Key::fresh());
-    let create = delivery_api::log::CreateLog { join_key: None };
+    let create = delivery_api::log::CreateLog { join_key: None, anchors: Vec::new() };
     client.ask(&key, request::create_log(log, &create)).unwrap();
     let waiting =
         Window { after: Position::START, limit: 10, wait_seconds: limits::WAIT_SECONDS_MAX };

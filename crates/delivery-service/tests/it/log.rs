@@ -77,12 +77,12 @@ pub(crate) fn a_bundle_creates_the_log_only_at_head_zero(world: &World) {
 pub(crate) fn creating_again_changes_nothing_and_taking_over_is_refused(world: &World) {
     let group = Group::new(world);
     group.send("kept");
-    let create = CreateLog { join_key: None };
+    let create = CreateLog { join_key: None, anchors: Vec::new() };
     world.get(&group.key, request::create_log(group.log, &create));
     assert_eq!(world.read_all(group.log, &group.key, 0).0.len(), 1);
     let thief = Key::fresh();
     assert_eq!(world.refusal(&thief, request::create_log(group.log, &create)), Problem::LogExists);
-    let other = CreateLog { join_key: Some(thief.public()) };
+    let other = CreateLog { join_key: Some(thief.public()), anchors: Vec::new() };
     assert_eq!(
         world.refusal(&group.key, request::create_log(group.log, &other)),
         Problem::LogExists

@@ -14,6 +14,7 @@ mod inbox;
 mod key_packages;
 mod log;
 mod privacy;
+mod repair;
 mod retry;
 mod world;
 
@@ -53,6 +54,15 @@ conformance! {
         the_join_key_ends_with_its_segment,
         a_request_counts_only_as_signed,
         a_request_counts_only_near_its_time;
+    repair:
+        an_anchor_gets_the_log_back_from_an_insider,
+        a_true_removal_with_a_bogus_key_leaves_nobody_behind,
+        a_repair_leaves_alone_what_its_sender_has_not_read,
+        a_locked_log_takes_nothing_but_the_anchors_commit,
+        only_anchors_repair_and_one_at_a_time,
+        a_repair_must_make_sense,
+        anchors_belong_to_the_creation_of_a_log,
+        the_lock_holder_may_fetch_the_group_info;
     retry:
         a_retry_gets_the_same_receipt_after_the_head_moved,
         a_used_idempotency_key_is_refused_for_anything_else,

@@ -235,7 +235,7 @@ impl<'w> Group<'w> {
     /// A group with an open log and nothing in it.
     pub(crate) fn new(world: &'w World) -> Self {
         let group = Self { world, log: LogId::new(fresh_bytes()), head: 0, key: Key::fresh() };
-        let create = delivery_api::log::CreateLog { join_key: None };
+        let create = delivery_api::log::CreateLog { join_key: None, anchors: Vec::new() };
         world.get(&group.key, request::create_log(group.log, &create));
         group
     }

@@ -44,7 +44,7 @@ impl LogRows for SqliteRows<'_> {
     fn log_for_update(&mut self, log: LogId) -> Stored<Option<LogRow>> {
         // The only writer: what it reads nobody else changes before it commits.
         let mut statement = self.0.prepare_cached(
-            "SELECT head, end_position, chain_hash, oldest, oldest_chain_hash
+            "SELECT head, end_position, chain_hash, oldest, oldest_chain_hash, repair, locked_by
              FROM logs WHERE log_id = ?1",
         )?;
         let row = statement.query_row([log.as_bytes()], |row| {
@@ -54,6 +54,8 @@ impl LogRows for SqliteRows<'_> {
                 chain_hash: chain_hash(row, "chain_hash")?,
                 oldest: position(row, "oldest")?,
                 oldest_chain_hash: chain_hash(row, "oldest_chain_hash")?,
+                repair: row.get("repair")?,
+                locked_by: row.get::<_, Option<_>>("locked_by")?.map(PublicKey::new),
             })
         });
         Ok(row.optional()?)
@@ -63,8 +65,10 @@ impl LogRows for SqliteRows<'_> {
         self.0
             .prepare_cached(
                 "INSERT OR REPLACE INTO logs
-                 (log_id, head, end_position, chain_hash, oldest, oldest_chain_hash)
-                 VALUES (:log, :head, :end, :chain, :oldest, :oldest_chain)",
+                 (log_id, head, end_position, chain_hash, oldest, oldest_chain_hash, repair,
+                  locked_by)
+                 VALUES (:log, :head, :end, :chain, :oldest, :oldest_chain, :repair,
+                  :locked_by)",
             )?
             .execute(named_params! {
                 ":log": log.as_bytes(),
@@ -73,6 +77,8 @@ impl LogRows for SqliteRows<'_> {
                 ":chain": row.chain_hash.as_bytes(),
                 ":oldest": row.oldest.0,
                 ":oldest_chain": row.oldest_chain_hash.as_bytes(),
+                ":repair": row.repair,
+                ":locked_by": row.locked_by.as_ref().map(PublicKey::as_bytes),
             })?;
         Ok(())
     }
@@ -117,6 +123,34 @@ impl LogRows for SqliteRows<'_> {
                 ":join_key": row.join_key.as_ref().map(PublicKey::as_bytes),
                 ":removes": row.removes,
             })?;
+        Ok(())
+    }
+
+    fn delete_segments(&mut self, log: LogId, after: Position, up_to: Position) -> Stored<()> {
+        self.0
+            .prepare_cached("DELETE FROM segments WHERE log_id = ?1 AND head > ?2 AND head <= ?3")?
+            .execute(params![log.as_bytes(), after.0, up_to.0])?;
+        Ok(())
+    }
+
+    fn anchors(&mut self, log: LogId) -> Stored<Vec<PublicKey>> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT anchor_key FROM anchors WHERE log_id = ?1 ORDER BY number")?;
+        let keys = statement.query_map([log.as_bytes()], |row| row.get(0).map(PublicKey::new))?;
+        Ok(keys.collect::<Result<_, _>>()?)
+    }
+
+    fn put_anchors(&mut self, log: LogId, anchors: &[PublicKey]) -> Stored<()> {
+        self.0
+            .prepare_cached("DELETE FROM anchors WHERE log_id = ?1")?
+            .execute([log.as_bytes()])?;
+        let mut statement = self.0.prepare_cached(
+            "INSERT INTO anchors (log_id, number, anchor_key) VALUES (?1, ?2, ?3)",
+        )?;
+        for (number, anchor) in (1_u32..).zip(anchors) {
+            statement.execute(params![log.as_bytes(), number, anchor.as_bytes()])?;
+        }
         Ok(())
     }
 
