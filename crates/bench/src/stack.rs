@@ -2,6 +2,8 @@
 //! decoding are inside the timings.
 
 pub mod conclave;
+pub mod mls_rs;
+pub mod open_mls;
 mod store;
 
 use crate::Failure;

@@ -3,11 +3,16 @@
 
 use std::path::Path;
 
+use mls_rs_crypto_awslc::AwsLcCryptoProvider;
+use mls_rs_crypto_rustcrypto::RustCryptoProvider;
+
 use crate::material::Material;
 use crate::record::Recorder;
 use crate::scenario::{self, HeapProbe, Stage};
 use crate::stack::Participant;
 use crate::stack::conclave::Conclave;
+use crate::stack::mls_rs::MlsRs;
+use crate::stack::open_mls::OpenMls;
 use crate::{Failure, Phase, Setting, Stack};
 
 /// Measures what a setting says, and writes lines to the standard output.
@@ -40,6 +45,8 @@ fn participant(
             let file = folder.join(name).with_extension("db");
             Box::new(Conclave::new(backend, suite, name, Some(&file))?)
         }
-        _ => return Err("not yet".into()),
+        Stack::MlsRsAwsLc => Box::new(MlsRs::new(AwsLcCryptoProvider::new(), suite, name)?),
+        Stack::MlsRsRustCrypto => Box::new(MlsRs::new(RustCryptoProvider::new(), suite, name)?),
+        Stack::OpenMls => Box::new(OpenMls::new(suite, name)?),
     })
 }

@@ -68,6 +68,8 @@ fn receive(receiver: &mut dyn Participant, message: &[u8]) -> Result<Repetition,
 /// Key packages: making, and validating somebody's.
 pub(super) fn keys(stage: &mut Stage<'_>) -> Result<(), Failure> {
     let mut person = (stage.new)("person")?;
+    // One of the peers validates key packages within a group only.
+    person.create_group()?;
     let (mut made, mut validated) = (Series::default(), Series::default());
     for repetition in 0..31 {
         stage.recorder.take_prices_now_and_then(repetition);

@@ -5,7 +5,7 @@ use super::{Stage, assert_agreement, commit_and_apply, making, process};
 use crate::Failure;
 use crate::floor::{self, count};
 use crate::record::{Repetition, Series, try_time};
-use crate::stack::{Change, Participant};
+use crate::stack::{Change, Participant, Stored};
 
 /// The two members that are alive.
 pub(super) struct Pair {
@@ -51,9 +51,14 @@ pub(super) fn enter(stage: &mut Stage<'_>) -> Result<Pair, Failure> {
             let (commit, made) = making(joiner, |joiner| joiner.join_external(info, tree))?;
             let shape = floor::commit_shape(&codec::Decode::from_bytes(&commit)?)?;
             let counts = floor::external_join(shape, members - 2, warm.parents);
-            joins.add(made, Some(counts));
-            let ((), _) = try_time(|| joiner.apply())?;
-            joiner.persist()?;
+            let ((), apply) = try_time(|| joiner.apply())?;
+            let before = joiner.written();
+            let ((), persist) = try_time(|| joiner.persist())?;
+            let more = joiner.written() - before;
+            let rows = made.stored.rows + more.rows;
+            let stored = Stored { rows, bytes: made.stored.bytes + more.bytes };
+            let (time, persist) = (made.time + apply, made.persist + persist);
+            joins.add(Repetition { time, persist, stored, ..made }, Some(counts));
             Ok::<_, Failure>(commit)
         };
     entering(stage, &mut *first, (&warm.group_info, &warm.ratchet_tree))?;
