@@ -9,7 +9,8 @@ use openmls::group::{
 use openmls::prelude::{
     BasicCredential, Capabilities, Ciphersuite, Credential, CredentialWithKey, KeyPackage,
     KeyPackageBundle, LeafNodeIndex, MlsMessageOut, OpenMlsCrypto, OpenMlsProvider,
-    ProcessedMessageContent, SenderRatchetConfiguration, StagedCommit,
+    ProcessMessageError, ProcessedMessageContent, ProposalType, SenderRatchetConfiguration,
+    StagedCommit,
 };
 use openmls::schedule::PreSharedKeyId;
 use openmls_basic_credential::SignatureKeyPair;
@@ -17,6 +18,7 @@ use openmls_rust_crypto::OpenMlsRustCrypto;
 use tonic::Status;
 
 use crate::decode;
+use crate::lacks::lacks;
 use crate::slots::refused;
 
 /// For how many epochs messages can still be read, and resumption PSKs are kept: scripts go back
@@ -94,6 +96,14 @@ impl Actor {
     }
 }
 
+/// The answer to a proposal that the library does not take from its sender.
+fn unsupported(message: &[u8]) -> Status {
+    match decode::external_proposal_type(message).map(ProposalType::from) {
+        Some(ProposalType::PreSharedKey | ProposalType::Reinit) => lacks("HandleCommit"),
+        _ => Status::invalid_argument("UnsupportedProposalType"),
+    }
+}
+
 /// A basic credential.
 pub(crate) fn named(identity: &[u8]) -> Credential {
     BasicCredential::new(identity.to_vec()).into()
@@ -149,7 +159,11 @@ impl Member {
         }
         let message = decode::protocol_message(bytes)?;
         let provider = &self.actor.provider;
-        let received = self.group.process_message(provider, message).map_err(refused)?;
+        let received = self.group.process_message(provider, message);
+        let received = received.map_err(|error| match error {
+            ProcessMessageError::UnsupportedProposalType => unsupported(bytes),
+            error => refused(error),
+        })?;
         let proposal = match received.into_content() {
             ProcessedMessageContent::ProposalMessage(proposal)
             | ProcessedMessageContent::ExternalJoinProposalMessage(proposal) => *proposal,

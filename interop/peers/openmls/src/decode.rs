@@ -24,6 +24,22 @@ pub(crate) fn protocol_message(bytes: &[u8]) -> Result<ProtocolMessage, Status> 
     message.try_into_protocol_message().map_err(refused)
 }
 
+/// The type of a proposal that an external sender sent as PublicMessage, which the library does not
+/// tell.
+pub(crate) fn external_proposal_type(bytes: &[u8]) -> Option<u16> {
+    const EXTERNAL: u8 = 2;
+    const PROPOSAL: u8 = 2;
+    let mut rest = bytes;
+    let _version_and_wire_format = u32::tls_deserialize(&mut rest).ok()?;
+    let _group_id = VLBytes::tls_deserialize(&mut rest).ok()?;
+    let _epoch = u64::tls_deserialize(&mut rest).ok()?;
+    (u8::tls_deserialize(&mut rest).ok()? == EXTERNAL).then_some(())?;
+    let _sender_index = u32::tls_deserialize(&mut rest).ok()?;
+    let _authenticated_data = VLBytes::tls_deserialize(&mut rest).ok()?;
+    (u8::tls_deserialize(&mut rest).ok()? == PROPOSAL).then_some(())?;
+    u16::tls_deserialize(&mut rest).ok()
+}
+
 /// A key package in its MLSMessage, verified.
 pub(crate) fn key_package(bytes: &[u8], crypto: &RustCrypto) -> Result<KeyPackage, Status> {
     match message(bytes)? {

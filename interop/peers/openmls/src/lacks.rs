@@ -11,6 +11,16 @@ const REINIT_PROPOSAL: Lack = Lack {
     why: "no public function makes a ReInit proposal: MlsGroup has propose_* for the other kinds, and Propose no such variant",
 };
 
+const COMMIT: Lack = Lack {
+    rpc: "Commit",
+    suites: &[],
+    why: "of PSK and ReInit proposals of external senders, which section 12.1.8 of RFC 9420 allows: MlsGroup::process_message refuses them (UnsupportedProposalType)",
+};
+
+const HANDLE_COMMIT: Lack = Lack { rpc: "HandleCommit", ..COMMIT };
+
+const HANDLE_REINIT_COMMIT: Lack = Lack { rpc: "HandleReInitCommit", ..COMMIT };
+
 const REINIT_COMMIT: Lack = Lack {
     rpc: "ReInitCommit",
     suites: &[],
@@ -50,6 +60,9 @@ const EXTERNAL_JOIN: Lack = Lack {
 
 /// What this client does not do because the library cannot.
 pub const LACKS: &[Lack] = &[
+    COMMIT,
+    HANDLE_COMMIT,
+    HANDLE_REINIT_COMMIT,
     REINIT_PROPOSAL,
     REINIT_COMMIT,
     HANDLE_PENDING_REINIT_COMMIT,
