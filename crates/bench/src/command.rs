@@ -1,15 +1,17 @@
 //! The command line.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, Parser, Subcommand};
 
 use crate::report::{Outcome, Report};
 use crate::run::Plan;
-use crate::scenario::HeapProbe;
-use crate::{Failure, Phase, Setting, Stack, machine, table, worker};
+use crate::scenario::{Guarded, HeapProbe};
+use crate::{
+    Failure, Phase, Setting, Stack, instructions, machine, plan, plot, table, targets, worker,
+};
 
 /// What operations of MLS cost: Conclave, its peers, and the floor of cryptography.
 #[derive(Parser)]
@@ -20,8 +22,25 @@ struct Command {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Measures and prints tables.
+    /// Measures, and prints tables and targets. Without any choice this is the whole comparison.
     Run(RunOptions),
+    /// Measures what the targets for large groups need, and prints each with what was measured.
+    Targets(TargetsOptions),
+    /// Prints the tables of an earlier run, or draws its plots.
+    Show(ShowOptions),
+    /// Counts the instructions of some operations with valgrind, and compares with what is expected.
+    Instructions {
+        /// Replaces what is expected.
+        #[arg(long)]
+        update: bool,
+    },
+    /// Repeats an operation; started by `instructions`.
+    Repeat {
+        /// What to repeat.
+        operation: Guarded,
+        /// How often.
+        times: u64,
+    },
     /// Measures one implementation at one size and prints lines of JSON; started by the others.
     Worker(WorkerOptions),
 }
@@ -29,26 +48,58 @@ enum Action {
 #[derive(Args)]
 struct RunOptions {
     /// Cipher suites: 1, 2, 3.
-    #[arg(long, value_delimiter = ',', default_values_t = [1])]
+    #[arg(long, value_delimiter = ',')]
     suite: Vec<u16>,
     /// Numbers of members.
-    #[arg(long, value_delimiter = ',', default_values_t = [2, 10, 100, 1_000])]
-    members: Vec<u32>,
+    #[arg(long, short, value_delimiter = ',')]
+    n: Vec<u32>,
     /// Implementations.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Stack::ALL)]
+    #[arg(long, value_enum, value_delimiter = ',')]
     stack: Vec<Stack>,
     /// Parts.
-    #[arg(long, value_enum, value_delimiter = ',', default_values_t = Phase::ALL)]
+    #[arg(long, value_enum, value_delimiter = ',')]
     phase: Vec<Phase>,
     /// Threads for linear work; 0 for as many as there are processors.
-    #[arg(long, default_value_t = 1)]
-    threads: usize,
+    #[arg(long)]
+    threads: Option<usize>,
     /// After how many seconds a worker is stopped.
-    #[arg(long, default_value_t = 120)]
+    #[arg(long, default_value_t = 90)]
     seconds: u64,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Where results go besides the standard output.
+#[derive(Args)]
+struct Output {
     /// Writes all measurements here.
     #[arg(long)]
-    json: Option<PathBuf>,
+    save: Option<PathBuf>,
+    /// Draws plots into this folder.
+    #[arg(long)]
+    plots: Option<PathBuf>,
+}
+
+#[derive(Args)]
+struct TargetsOptions {
+    /// One JSON object per line instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Takes the measurements of an earlier run.
+    #[arg(long)]
+    from: Option<PathBuf>,
+    /// After how many seconds a worker is stopped.
+    #[arg(long, default_value_t = 90)]
+    seconds: u64,
+}
+
+#[derive(Args)]
+struct ShowOptions {
+    /// What `run --save` wrote.
+    from: PathBuf,
+    /// Draws plots into this folder.
+    #[arg(long)]
+    plots: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -72,6 +123,10 @@ struct WorkerOptions {
 pub fn main(heap: Option<HeapProbe>) -> ExitCode {
     let result = match Command::parse().action {
         Action::Run(options) => run(&options),
+        Action::Targets(options) => print_targets(&options),
+        Action::Show(options) => show(&options),
+        Action::Instructions { update } => instructions::guard(update),
+        Action::Repeat { operation, times } => instructions::work(operation, times),
         Action::Worker(options) => work(options, heap),
     };
     match result {
@@ -96,33 +151,68 @@ fn progress(outcome: &Outcome) {
     eprintln!("{members:>7} {phase:?} suite {suite} {stack}: {:?}, {seconds:.1} s", outcome.end);
 }
 
-fn run(options: &RunOptions) -> Result<(), Failure> {
-    let threads = if options.threads == 0 { machine::processors() } else { options.threads };
-    let mut plan = Plan::default();
-    for &suite in &options.suite {
-        for &members in &options.members {
-            for &phase in &options.phase {
-                let seconds = options.seconds;
-                let settings = options.stack.iter().map(|&stack| Setting {
-                    stack,
-                    suite,
-                    members,
-                    phase,
-                    threads,
-                    seconds,
-                });
-                plan.settings.extend(settings);
-            }
-        }
-    }
-    let report = plan.run(&progress)?;
-    finish(&report, options.json.as_ref())
+fn or_all<T: Clone>(chosen: &[T], all: &[T]) -> Vec<T> {
+    if chosen.is_empty() { all.to_vec() } else { chosen.to_vec() }
 }
 
-fn finish(report: &Report, json: Option<&PathBuf>) -> Result<(), Failure> {
-    if let Some(path) = json {
-        fs::write(path, serde_json::to_vec_pretty(report)?)?;
+fn run(options: &RunOptions) -> Result<(), Failure> {
+    let RunOptions { suite, n, stack, phase, threads, seconds, output } = options;
+    let threads = threads.map(|wanted| if wanted == 0 { machine::processors() } else { wanted });
+    let settings =
+        if let ([], [], [], [], None) = (&suite[..], &n[..], &stack[..], &phase[..], threads) {
+            plan::whole(*seconds)
+        } else {
+            let stacks = or_all(stack, &Stack::ALL);
+            let phases = or_all(phase, &Phase::COMPARED);
+            let (suites, members) = (or_all(suite, &[1]), or_all(n, &[2, 10, 100, 1_000]));
+            let threads = threads.unwrap_or(1);
+            plan::every(&suites, &members, &phases, &|setting| {
+                let one = |&stack| Setting { stack, threads, seconds: *seconds, ..setting.clone() };
+                stacks.iter().map(one).collect()
+            })
+        };
+    let report = Plan { settings }.run(&progress)?;
+    if let Some(path) = &output.save {
+        fs::write(path, serde_json::to_vec(&report)?)?;
     }
+    print(&report, output.plots.as_deref())
+}
+
+fn print(report: &Report, plots: Option<&Path>) -> Result<(), Failure> {
     println!("{}", table::tables(report));
+    println!("{}", table::of_targets(&targets::targets(report)));
+    if let Some(folder) = plots {
+        fs::create_dir_all(folder)?;
+        for (name, contents) in plot::plots(report, 1) {
+            fs::write(folder.join(name), contents)?;
+        }
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> Result<Report, Failure> {
+    Ok(serde_json::from_slice(&fs::read(path)?)?)
+}
+
+fn show(options: &ShowOptions) -> Result<(), Failure> {
+    print(&read(&options.from)?, options.plots.as_deref())
+}
+
+fn print_targets(options: &TargetsOptions) -> Result<(), Failure> {
+    let report = match &options.from {
+        Some(path) => read(path)?,
+        None => {
+            let settings = targets::plan(options.seconds, machine::processors());
+            Plan { settings }.run(&progress)?
+        }
+    };
+    let targets = targets::targets(&report);
+    if options.json {
+        for target in &targets {
+            println!("{}", serde_json::to_string(target)?);
+        }
+    } else {
+        println!("{}", table::of_targets(&targets));
+    }
     Ok(())
 }

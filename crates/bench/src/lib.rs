@@ -7,13 +7,18 @@
 //! * [`scenario`]: what is measured, in which order.
 //! * [`worker`], [`run`]: one process per implementation and size, and the driver that starts them
 //!   in turn.
-//! * [`targets`], [`table`], [`plot`]: what comes out.
+//! * [`plan`], [`targets`]: what a whole comparison covers, and what is demanded of it.
+//! * [`instructions`]: a guard that does not depend on time.
+//! * [`table`], [`plot`]: what comes out.
 
 pub mod clock;
 pub mod command;
 pub mod floor;
+pub mod instructions;
 pub mod machine;
 pub mod material;
+pub mod plan;
+pub mod plot;
 pub mod prices;
 pub mod primitives;
 pub mod record;
@@ -24,6 +29,7 @@ mod setting;
 pub mod stack;
 pub mod synthetic;
 pub mod table;
+pub mod targets;
 pub mod worker;
 
 pub use setting::{Phase, Setting, Stack};

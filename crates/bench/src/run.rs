@@ -51,7 +51,7 @@ impl Plan {
 /// The program to start: for memory the one whose allocator counts.
 fn program(phase: Phase) -> Result<PathBuf, Failure> {
     let this = std::env::current_exe()?;
-    let name = if phase == Phase::Heap { "conclave-bench-heap" } else { "conclave-bench" };
+    let name = if phase.counts_heap() { "conclave-bench-heap" } else { "conclave-bench" };
     Ok(this.with_file_name(name))
 }
 

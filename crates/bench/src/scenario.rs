@@ -2,14 +2,18 @@
 //! first at leaf 0, the second at the last leaf: in the other half of the tree.
 
 mod cold;
+mod guarded;
 mod heap;
+mod hostile;
 mod messages;
 mod warm;
 
 use std::time::Duration;
 
 pub use cold::cold;
+pub use guarded::{Guarded, repeat};
 pub use heap::heap;
+pub use hostile::hostile;
 pub use warm::warm;
 
 use codec::Decode;

@@ -77,11 +77,19 @@ pub enum Phase {
     Warm,
     /// Memory.
     Heap,
+    /// What must be refused at once; of three members, Conclave only.
+    Hostile,
 }
 
 impl Phase {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Cold, Self::Warm, Self::Heap];
+    /// Those that compare implementations at every size.
+    pub const COMPARED: [Self; 3] = [Self::Cold, Self::Warm, Self::Heap];
+
+    /// Whether the program is needed whose allocator counts.
+    #[must_use]
+    pub fn counts_heap(self) -> bool {
+        matches!(self, Self::Heap | Self::Hostile)
+    }
 }
 
 /// What one worker measures.

@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::clock::Time;
 use crate::record::Sample;
 use crate::report::{End, Outcome, Place, Report};
+use crate::targets::Target;
 use crate::{Phase, Stack};
 
 /// A number of nanoseconds in words.
@@ -64,6 +65,7 @@ fn title(place: Place) -> String {
         Phase::Cold => "new group",
         Phase::Warm => "warm group",
         Phase::Heap => "memory",
+        Phase::Hostile => "what is refused",
     };
     let Place { suite, members, threads, .. } = place;
     let threads = if threads > 1 { format!(", {threads} threads") } else { String::new() };
@@ -154,4 +156,38 @@ fn figures(outcomes: &[&Outcome]) -> Vec<String> {
         }
     }
     names
+}
+
+/// The targets as a table.
+#[must_use]
+pub fn of_targets(targets: &[Target]) -> String {
+    let mut text =
+        "| operation | N | suite | target | measured | ratio or factor | met |\n".to_string();
+    text.push_str("|---|---|---|---|---|---|---|\n");
+    for target in targets {
+        let Target { operation, n, suite, shown, best_peer, .. } = target;
+        let value = target.measured.map_or_else(|| "–".to_string(), |value| format!("{value:.2}"));
+        let met = match target.met {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "not measured",
+        };
+        let peer = best_peer
+            .as_ref()
+            .map_or_else(String::new, |(name, time)| format!(" ({name}: {})", nanoseconds(*time)));
+        let demand = &target.target;
+        let is_ratio = !demand.ends_with('B') && !demand.ends_with('s');
+        let value = if is_ratio { value } else { String::new() };
+        let cells = [
+            operation.clone(),
+            n.to_string(),
+            suite.to_string(),
+            demand.clone(),
+            format!("{shown}{peer}"),
+            value,
+            met.to_string(),
+        ];
+        let _ = writeln!(text, "| {} |", cells.join(" | "));
+    }
+    text
 }

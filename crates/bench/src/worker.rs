@@ -27,6 +27,7 @@ pub fn work(setting: &Setting, cache: &Path, heap: Option<HeapProbe>) -> Result<
         Phase::Cold => scenario::cold(stage),
         Phase::Warm => scenario::warm(stage),
         Phase::Heap => scenario::heap(stage),
+        Phase::Hostile => scenario::hostile(stage),
     }
 }
 

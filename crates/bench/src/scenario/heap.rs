@@ -9,7 +9,7 @@ use crate::stack::Change;
 
 impl HeapProbe {
     /// The peak above the start while something runs.
-    fn peak_of<T>(
+    pub(super) fn peak_of<T>(
         self,
         operation: impl FnOnce() -> Result<T, Failure>,
     ) -> Result<(T, u64), Failure> {

@@ -1,7 +1,9 @@
 //! Application messages, key packages, and coming back from the store.
 
+use std::time::Duration;
+
 use super::warm::Pair;
-use super::{Stage, assert_agreement, commit_and_apply, making};
+use super::{Stage, assert_agreement, commit_and_apply, making, repetitions};
 use crate::Failure;
 use crate::floor::{self, count};
 use crate::record::{Repetition, Series, try_time};
@@ -23,7 +25,8 @@ pub(super) fn messages(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Fai
     for (size, name) in SIZES {
         let data = vec![7; size];
         let (mut protected, mut unprotected) = (Series::default(), Series::default());
-        for repetition in 0..if size > 1 << 12 { 15 } else { 61 } {
+        let wanted = if size > 1 << 12 { 15 } else { 61 };
+        for repetition in repetitions(wanted, Duration::from_secs(stage.setting.seconds / 24)) {
             stage.recorder.take_prices_now_and_then(repetition);
             let (message, sent) = send(&mut *pair.first, &data)?;
             protected.add(sent, Some(floor::protect(count(size))));

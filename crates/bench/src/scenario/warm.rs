@@ -1,11 +1,12 @@
 //! A group in which everybody has committed: all parents filled, two members alive.
 
 use super::messages::{keys, load, messages};
-use super::{Stage, assert_agreement, commit_and_apply, making, process};
+use super::{NewParticipant, Stage, assert_agreement, commit_and_apply, making, process};
 use crate::Failure;
 use crate::floor::{self, count};
 use crate::record::{Repetition, Series, try_time};
 use crate::stack::{Change, Participant, Stored};
+use crate::synthetic::WarmGroup;
 
 /// The two members that are alive.
 pub(super) struct Pair {
@@ -20,6 +21,7 @@ pub fn warm(mut stage: Stage<'_>) -> Result<(), Failure> {
     messages(&mut stage, &mut pair)?;
     load(&mut stage, &mut pair)?;
     keys(&mut stage)?;
+    joins(&mut stage, &mut pair)?;
     // Towards the end, because each removal leaves a path of blanks behind.
     adds_and_removes(&mut stage, &mut pair)?;
     proposals(&mut stage, &mut pair)?;
@@ -70,6 +72,20 @@ pub(super) fn enter(stage: &mut Stage<'_>) -> Result<Pair, Failure> {
     Ok(Pair { first, last })
 }
 
+/// The two members come in, unobserved.
+pub(super) fn enter_group(new: NewParticipant<'_>, warm: &WarmGroup) -> Result<Pair, Failure> {
+    let (mut first, mut last) = (new("first")?, new("last")?);
+    first.join_external(&warm.group_info, &warm.ratchet_tree)?;
+    first.apply()?;
+    first.persist()?;
+    let (info, tree) = (first.group_info()?, first.ratchet_tree()?);
+    let commit = last.join_external(&info, &tree)?;
+    last.apply()?;
+    last.persist()?;
+    process(&mut *first, &commit)?;
+    Ok(Pair { first, last })
+}
+
 /// Creating, applying and processing one kind of commit.
 type CommitSeries = [Series; 3];
 
@@ -92,6 +108,33 @@ fn updates(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
         one_change(pair, (Change::Update, members), &mut series)?;
     }
     write_series(stage, "update", series)
+}
+
+/// Somebody is added, joins by the Welcome, and is removed again.
+fn joins(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
+    let members = stage.members();
+    let mut series = Series::default();
+    let wanted = if members <= 10_000 { 3 } else { 1 };
+    for _ in 0..wanted {
+        let mut newcomer = (stage.new)("newcomer")?;
+        let key_package = [newcomer.key_package()?];
+        let added = commit_and_apply(&mut *pair.first, Change::Add(&key_package))?;
+        process(&mut *pair.last, &added.made.commit)?;
+        let (welcome, tree) = (added.made.welcome.ok_or("no Welcome")?, pair.first.ratchet_tree()?);
+        stage.recorder.take_prices();
+        let before = newcomer.written();
+        let ((), time) = try_time(|| newcomer.join(&welcome, &tree))?;
+        let ((), persist) = try_time(|| newcomer.persist())?;
+        let stored = newcomer.written() - before;
+        // All parents but those above the newcomer's end of the tree are filled.
+        let floor = floor::join(members + 1, members - 1);
+        series.add(Repetition { time, persist, stored, wire: 0 }, Some(floor));
+        assert_agreement(&mut *pair.first, &mut *newcomer)?;
+        let leaf = u32::try_from(members)?;
+        let removed = commit_and_apply(&mut *pair.first, Change::Remove(leaf))?;
+        process(&mut *pair.last, &removed.made.commit)?;
+    }
+    stage.recorder.series("join, warm tree", series)
 }
 
 /// The first member adds somebody and removes somebody else, in turn: a newcomer gets the leaf that
