@@ -78,6 +78,11 @@ pub enum Problem {
     StockFull,
     /// The body is larger than the route allows.
     TooLarge,
+    /// The key has done this, or this was done to the target, too often lately.
+    TooManyRequests {
+        /// How long to wait before trying again.
+        retry_after_seconds: u64,
+    },
     /// No such blob.
     UnknownBlob,
     /// No such device.
@@ -135,6 +140,7 @@ impl Problem {
             Self::StaleRequest { .. } => ("stale-request", 401, false),
             Self::StockFull => ("stock-full", 429, true),
             Self::TooLarge => ("too-large", 413, false),
+            Self::TooManyRequests { .. } => ("too-many-requests", 429, true),
             Self::UnknownBlob => ("unknown-blob", 404, false),
             Self::UnknownDevice => ("unknown-device", 404, false),
             Self::UnknownLog => ("unknown-log", 404, false),
@@ -178,6 +184,7 @@ impl Problem {
             Self::HeadMoved(moved) => moved.to_bytes(),
             Self::RepairRaced { number } => number.to_bytes(),
             Self::StaleRequest { service_time_seconds } => service_time_seconds.to_bytes(),
+            Self::TooManyRequests { retry_after_seconds } => retry_after_seconds.to_bytes(),
             _ => Vec::new(),
         }
     }
@@ -191,6 +198,9 @@ impl std::fmt::Display for Problem {
             Self::Gone { oldest } => write!(formatter, " (oldest position {oldest})"),
             Self::HeadMoved(moved) => write!(formatter, " (to {})", moved.head),
             Self::RepairRaced { number } => write!(formatter, " (last number {number})"),
+            Self::TooManyRequests { retry_after_seconds } => {
+                write!(formatter, " (retry in {retry_after_seconds} s)")
+            }
             _ => Ok(()),
         }
     }
@@ -223,6 +233,9 @@ impl Decode for Problem {
             ("stale-request", _) => {
                 Ok(Self::StaleRequest { service_time_seconds: Decode::from_bytes(&details)? })
             }
+            ("too-many-requests", _) => {
+                Ok(Self::TooManyRequests { retry_after_seconds: Decode::from_bytes(&details)? })
+            }
             _ => Ok(Self::Other { code, retryable }),
         }
     }
@@ -242,6 +255,7 @@ mod tests {
         problems.push(Problem::HeadMoved(Box::new(HeadMoved { head: Position(4), missed: None })));
         problems.push(Problem::RepairRaced { number: 6 });
         problems.push(Problem::StaleRequest { service_time_seconds: 5 });
+        problems.push(Problem::TooManyRequests { retry_after_seconds: 7 });
         let count = problems.len();
         let mut codes = std::collections::BTreeSet::new();
         for problem in problems {

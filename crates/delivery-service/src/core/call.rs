@@ -4,6 +4,7 @@
 //! acts for a device holds an [`Owner`] or [`Sender`], one that acts on a log a [`VerifiedKey`];
 //! only the checks here make these.
 
+use super::pace::Subject;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use codec::{Decode, Encode};
@@ -75,6 +76,13 @@ pub(super) struct Submission {
     pub(super) now_seconds: u64,
 }
 
+/// Of which device a key package is asked for, and of which suite.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Claim {
+    pub(super) owner: DeviceId,
+    pub(super) suite: u16,
+}
+
 /// A request that passed every check that needs no rows.
 #[derive(Debug)]
 pub struct Call {
@@ -95,8 +103,9 @@ pub(super) enum Command {
     },
     ClaimKeyPackage {
         claimer: Sender,
-        device: DeviceId,
-        claim: ClaimKeyPackage,
+        claim: Claim,
+        /// Set if the owner's key packages are claimed too often.
+        too_many: Option<Problem>,
     },
     Commit {
         log: LogId,
@@ -190,6 +199,38 @@ impl Call {
         }
     }
 
+    /// What the call counts as, to keep its pace.
+    pub(super) fn subjects(&self) -> Vec<Subject> {
+        match &self.command {
+            Command::Append { submission, .. }
+            | Command::Commit { submission, .. }
+            | Command::Repair { submission, .. } => vec![Subject::Writes(submission.key.key())],
+            Command::ClaimKeyPackage { claim, .. } => {
+                vec![Subject::Claims(claim.owner.public_key())]
+            }
+            Command::PutBlob { sender, .. } => vec![Subject::Blobs(sender.device().public_key())],
+            // The sender first: whoever is too fast must not use up the recipient's pace.
+            Command::PutItem { recipient, submission, .. } => vec![
+                Subject::ItemsSent(submission.key.key()),
+                Subject::ItemsReceived(recipient.public_key()),
+            ],
+            Command::PutName { owner, .. } | Command::UploadKeyPackages { owner, .. } => {
+                vec![Subject::Uploads(owner.device().public_key())]
+            }
+            Command::Acknowledge { .. }
+            | Command::CreateLog { .. }
+            | Command::GetBlob { .. }
+            | Command::GetName { .. }
+            | Command::GroupInfo { .. }
+            | Command::Health
+            | Command::ReadInbox { .. }
+            | Command::ReadLog { .. }
+            | Command::RegisterDevice { .. }
+            | Command::ServiceInfo
+            | Command::Stock { .. } => Vec::new(),
+        }
+    }
+
     /// What to wait for and how many seconds at most, if the call is a read that asks to wait.
     #[must_use]
     pub fn wait(&self) -> Option<(Topic, u32)> {
@@ -235,7 +276,9 @@ impl Admission<'_> {
                 Command::Append { log, append, submission: self.submission()? }
             }
             Route::ClaimKeyPackage(device) => {
-                Command::ClaimKeyPackage { device, claim: self.body()?, claimer: self.sender()? }
+                let ClaimKeyPackage { suite } = self.body()?;
+                let claim = Claim { owner: device, suite };
+                Command::ClaimKeyPackage { claim, claimer: self.sender()?, too_many: None }
             }
             Route::Commit { log, missed_after } => {
                 let bundle: CommitBundle = self.body()?;

@@ -1,12 +1,12 @@
 //! The key-package directory: handed out once, atomically; last resort flagged and kept (G6).
 
 use super::Answer;
-use super::call::{Owner, Sender};
+use super::call::{Claim, Owner, Sender};
 use super::inbox::verify_registered;
 use super::log::sha256;
 use crate::store::{KeyPackageRow, Outcome, Rows};
 use codec::Opaque;
-use delivery_api::key_package::{ClaimKeyPackage, Stock, UploadKeyPackages};
+use delivery_api::key_package::{ClaimedKeyPackage, Stock, UploadKeyPackages};
 use delivery_api::{DeviceId, Problem, limits};
 
 /// Puts key packages into stock. Bytes that were uploaded before are left as they are.
@@ -90,17 +90,30 @@ fn put_new(rows: &mut dyn Rows, device: DeviceId, row: KeyPackageRow) -> Result<
 }
 
 /// Hands out one key package to a registered device, which is not recorded.
+///
+/// If too many were claimed lately, the single-use ones are spared.
 pub(super) fn claim(
     rows: &mut dyn Rows,
     claimer: &Sender,
-    device: DeviceId,
-    claim: &ClaimKeyPackage,
+    claim: &Claim,
+    too_many: Option<&Problem>,
     now: u64,
 ) -> Outcome {
+    let Claim { owner, suite } = *claim;
     verify_registered(rows, claimer.device())?;
-    rows.device_for_update(device)?.ok_or(Problem::UnknownDevice)?;
-    let claimed = rows.claim_key_package(device, claim.suite, now)?.ok_or(Problem::NoKeyPackage)?;
-    Ok(Answer::new(&claimed))
+    rows.device_for_update(owner)?.ok_or(Problem::UnknownDevice)?;
+    let single = match too_many {
+        None => rows.take_key_package(owner, suite, now)?,
+        Some(_) => None,
+    };
+    let last_resort = single.is_none();
+    let key_package = match single {
+        Some(key_package) => key_package,
+        None => rows
+            .last_resort(owner, suite, now)?
+            .ok_or_else(|| too_many.cloned().unwrap_or(Problem::NoKeyPackage))?,
+    };
+    Ok(Answer::new(&ClaimedKeyPackage { key_package, last_resort }))
 }
 
 /// What is left, for the owner.

@@ -16,9 +16,11 @@ mod directory;
 mod inbox;
 mod key_packages;
 mod log;
+mod pace;
 mod repair;
 
 pub use call::{Call, RawRequest, Topic};
+pub use pace::{Pace, Paces};
 
 use crate::key::ServiceKey;
 use crate::store::{AnswerRow, Outcome, Rows, Scope};
@@ -26,6 +28,7 @@ use call::Command;
 use codec::{Encode, Opaque};
 use delivery_api::service::{Done, PROTOCOL_VERSION, ServiceInfo};
 use delivery_api::{IdempotencyKey, LogId, Position, Problem, PublicKey, limits};
+use pace::Meter;
 
 /// What a successful call answers and whom it concerns.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,19 +62,22 @@ pub struct Config {
     /// How many entries of a log to keep; `None` keeps all. Readers behind get
     /// [`Problem::Gone`] with the oldest position, never a silent gap.
     pub log_entries_kept: Option<u64>,
+    /// How often the same may be done.
+    pub paces: Paces,
 }
 
 /// The service's logic.
 pub struct ServiceCore {
     key: ServiceKey,
     config: Config,
+    meter: Meter,
 }
 
 impl ServiceCore {
     /// The logic of a service with this key.
     #[must_use]
     pub fn new(key: ServiceKey, config: Config) -> Self {
-        Self { key, config }
+        Self { key, config, meter: Meter::new(config.paces) }
     }
 
     /// The key that signs receipts.
@@ -80,12 +86,20 @@ impl ServiceCore {
         self.key.public_key()
     }
 
-    /// Checks everything that can be checked without rows.
+    /// Checks everything that can be checked without rows, and counts the request.
     ///
     /// # Errors
     /// The refusal to answer with.
     pub fn admit(&self, request: &RawRequest<'_>, now_seconds: u64) -> Result<Call, Problem> {
-        Call::admit(request, self.public_key(), now_seconds)
+        let mut call = Call::admit(request, self.public_key(), now_seconds)?;
+        for subject in call.subjects() {
+            let counted = self.meter.count(subject, now_seconds);
+            match &mut call.command {
+                Command::ClaimKeyPackage { too_many, .. } => *too_many = counted.err(),
+                _ => counted?,
+            }
+        }
+        Ok(call)
     }
 
     /// Carries a call out on the rows of one transaction.
@@ -100,8 +114,8 @@ impl ServiceCore {
             Command::Append { log, submission, append } => {
                 log::append(self, rows, *log, submission, append)
             }
-            Command::ClaimKeyPackage { claimer, device, claim } => {
-                key_packages::claim(rows, claimer, *device, claim, call.now_seconds)
+            Command::ClaimKeyPackage { claimer, claim, too_many } => {
+                key_packages::claim(rows, claimer, claim, too_many.as_ref(), call.now_seconds)
             }
             Command::Commit { log, submission, bundle, missed_after } => {
                 log::commit(self, rows, *log, submission, bundle).or_else(|problem| {

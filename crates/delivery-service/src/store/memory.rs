@@ -7,8 +7,9 @@ use super::{
     AnswerRow, AnswerRows, DirectoryRows, Done, InboxRows, KeyPackageRow, KeyPackageRows, LogRow,
     LogRows, NameRow, Outcome, Range, Scope, SegmentRow, Store, Stored, Work, fits,
 };
+use codec::Opaque;
 use delivery_api::inbox::Item;
-use delivery_api::key_package::{ClaimedKeyPackage, SuiteStock};
+use delivery_api::key_package::SuiteStock;
 use delivery_api::log::{Entry, PublishedGroupInfo};
 use delivery_api::{
     BlobId, ChainHash, DeviceId, IdempotencyKey, LogId, Name, Position, Problem, PublicKey,
@@ -249,23 +250,22 @@ impl KeyPackageRows for Tables {
         Ok(())
     }
 
-    fn claim_key_package(
+    fn take_key_package(
         &mut self,
         device: DeviceId,
         suite: u16,
         now: u64,
-    ) -> Stored<Option<ClaimedKeyPackage>> {
-        let single = self.in_stock(device, suite, false).find(|(row, _)| row.not_after > now);
-        if let Some((row, in_stock)) = single {
+    ) -> Stored<Option<Opaque>> {
+        let found = self.in_stock(device, suite, false).find(|(row, _)| row.not_after > now);
+        Ok(found.map(|(row, in_stock)| {
             *in_stock = false;
-            let key_package = row.bytes.clone();
-            return Ok(Some(ClaimedKeyPackage { key_package, last_resort: false }));
-        }
-        let mut others = self.in_stock(device, suite, true);
-        Ok(others.find(|(row, _)| row.not_after > now).map(|(row, _)| ClaimedKeyPackage {
-            key_package: row.bytes.clone(),
-            last_resort: true,
+            row.bytes.clone()
         }))
+    }
+
+    fn last_resort(&mut self, device: DeviceId, suite: u16, now: u64) -> Stored<Option<Opaque>> {
+        let found = self.in_stock(device, suite, true).find(|(row, _)| row.not_after > now);
+        Ok(found.map(|(row, _)| row.bytes.clone()))
     }
 
     fn stock(&mut self, device: DeviceId, now: u64) -> Stored<Vec<SuiteStock>> {

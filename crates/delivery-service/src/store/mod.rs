@@ -20,7 +20,7 @@ pub use sqlite::SqliteStore;
 use crate::core::Answer;
 use codec::Opaque;
 use delivery_api::inbox::{Item, ItemKind};
-use delivery_api::key_package::{ClaimedKeyPackage, SuiteStock};
+use delivery_api::key_package::SuiteStock;
 use delivery_api::log::{Entry, PublishedGroupInfo};
 use delivery_api::{
     BlobId, ChainHash, DeviceId, IdempotencyKey, LogId, Name, Position, Problem, PublicKey,
@@ -239,13 +239,15 @@ pub trait KeyPackageRows {
     ) -> Stored<Vec<[u8; 32]>>;
     /// Takes a key package out of stock and remembers its hash.
     fn withdraw_key_package(&mut self, device: DeviceId, hash: &[u8; 32]) -> Stored<()>;
-    /// Takes the oldest one for single use out of stock, or else shows the last-resort one.
-    fn claim_key_package(
+    /// Takes the oldest one for single use out of stock.
+    fn take_key_package(
         &mut self,
         device: DeviceId,
         suite: u16,
         now: u64,
-    ) -> Stored<Option<ClaimedKeyPackage>>;
+    ) -> Stored<Option<Opaque>>;
+    /// The last-resort one.
+    fn last_resort(&mut self, device: DeviceId, suite: u16, now: u64) -> Stored<Option<Opaque>>;
     /// What is in stock, in the order of suites.
     fn stock(&mut self, device: DeviceId, now: u64) -> Stored<Vec<SuiteStock>>;
     /// Forgets what expired before `now`.

@@ -1,7 +1,8 @@
 //! The log: order, wholeness, segments, pages, retention (G1, G2, G3, G7, G9).
 
 use crate::world::{
-    Group, Key, World, bundle, fresh_bytes, message, moved_to, refusal, sha256, welcome, window,
+    Group, Key, UNPACED, World, bundle, fresh_bytes, message, moved_to, refusal, sha256, welcome,
+    window,
 };
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use codec::{Encode, Opaque};
@@ -239,7 +240,7 @@ pub(crate) fn a_truncated_log_says_gone_and_never_skips(world: &World) {
 
 pub(crate) fn retention_by_count_keeps_the_newest(world: &World) {
     let group = Group::new(world);
-    let service = world.service_with(Config { log_entries_kept: Some(2) });
+    let service = world.service_with(Config { log_entries_kept: Some(2), ..UNPACED });
     for text in ["one", "two", "three"] {
         let append = request::append(group.log, &message(0, text));
         let signed = group.key.signed(service.public_key(), world.now(), append);

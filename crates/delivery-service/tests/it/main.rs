@@ -13,6 +13,7 @@ mod http;
 mod inbox;
 mod key_packages;
 mod log;
+mod pace;
 mod privacy;
 mod repair;
 mod retry;
@@ -54,6 +55,10 @@ conformance! {
         the_join_key_ends_with_its_segment,
         a_request_counts_only_as_signed,
         a_request_counts_only_near_its_time;
+    pace:
+        each_key_keeps_its_pace,
+        one_inbox_is_not_flooded_by_many_senders,
+        claims_beyond_the_pace_get_the_last_resort;
     repair:
         an_anchor_gets_the_log_back_from_an_insider,
         a_true_removal_with_a_bogus_key_leaves_nobody_behind,

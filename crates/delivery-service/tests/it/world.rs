@@ -9,7 +9,7 @@ use delivery_api::{
     Credential, DeviceId, IdempotencyKey, LogId, Position, Problem, PublicKey, Request,
 };
 use delivery_service::Service;
-use delivery_service::core::{Config, ServiceCore};
+use delivery_service::core::{Config, Paces, ServiceCore};
 use delivery_service::key::ServiceKey;
 use delivery_service::store::{MemoryStore, SqliteStore, Store};
 use std::path::{Path, PathBuf};
@@ -20,6 +20,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(crate) const START_SECONDS: u64 = 1_700_000_000;
 
 pub(crate) const DAY_SECONDS: u64 = 86_400;
+
+/// Tests do more in a second than people do in a day.
+pub(crate) const UNPACED: Config = Config { log_entries_kept: None, paces: Paces::UNLIMITED };
 
 static COUNTER: AtomicU64 = AtomicU64::new(1);
 
@@ -113,7 +116,7 @@ impl World {
 
     fn new(store: Arc<dyn Store>, directory: Option<Directory>) -> Self {
         let key = ServiceKey::from_seed(&[9; 32]).unwrap();
-        let core = Arc::new(ServiceCore::new(key, Config::default()));
+        let core = Arc::new(ServiceCore::new(key, UNPACED));
         let service = Service::new(Arc::clone(&core), Arc::clone(&store));
         let now = AtomicU64::new(START_SECONDS);
         Self { service, now, core, store, _directory: directory }
@@ -132,6 +135,16 @@ impl World {
 
     pub(crate) fn advance(&self, seconds: u64) {
         self.now.fetch_add(seconds, Ordering::Relaxed);
+    }
+
+    /// Asks a service over the same store, signed by `key`.
+    pub(crate) fn ask_of<A: Decode>(
+        &self,
+        service: &Service,
+        key: &Key,
+        request: Request<A>,
+    ) -> Result<A, Failure> {
+        service.ask(&key.signed(service.public_key(), self.now(), request), self.now())
     }
 
     /// Asks, signed by `key`.

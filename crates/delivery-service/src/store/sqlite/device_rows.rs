@@ -5,7 +5,7 @@ use crate::store::{InboxRows, KeyPackageRow, KeyPackageRows, Range, Stored, fits
 use codec::Opaque;
 use delivery_api::DeviceId;
 use delivery_api::inbox::Item;
-use delivery_api::key_package::{ClaimedKeyPackage, SuiteStock};
+use delivery_api::key_package::SuiteStock;
 use rusqlite::{OptionalExtension, named_params, params};
 
 impl InboxRows for SqliteRows<'_> {
@@ -75,6 +75,27 @@ impl InboxRows for SqliteRows<'_> {
     }
 }
 
+impl SqliteRows<'_> {
+    /// Hash and bytes of the oldest key package in stock of a suite, last-resort or not.
+    fn first_in_stock(
+        &self,
+        device: DeviceId,
+        (suite, last_resort): (u16, bool),
+        now: u64,
+    ) -> Stored<Option<([u8; 32], Opaque)>> {
+        let mut statement = self.0.prepare_cached(
+            "SELECT hash, bytes FROM key_packages
+             WHERE device_id = ?1 AND suite = ?2 AND last_resort = ?3 AND not_after > ?4
+             AND bytes IS NOT NULL ORDER BY number LIMIT 1",
+        )?;
+        let found = statement
+            .query_row(params![device.as_bytes(), suite, last_resort, now], |row| {
+                Ok((row.get("hash")?, row.get::<_, Vec<u8>>("bytes")?.into()))
+            });
+        Ok(found.optional()?)
+    }
+}
+
 impl KeyPackageRows for SqliteRows<'_> {
     fn knows_key_package(&mut self, device: DeviceId, hash: &[u8; 32]) -> Stored<bool> {
         let mut statement = self
@@ -124,31 +145,20 @@ impl KeyPackageRows for SqliteRows<'_> {
         Ok(())
     }
 
-    fn claim_key_package(
+    fn take_key_package(
         &mut self,
         device: DeviceId,
         suite: u16,
         now: u64,
-    ) -> Stored<Option<ClaimedKeyPackage>> {
-        let mut statement = self.0.prepare_cached(
-            "SELECT hash, last_resort, bytes FROM key_packages
-             WHERE device_id = ?1 AND suite = ?2 AND not_after > ?3 AND bytes IS NOT NULL
-             ORDER BY last_resort, number LIMIT 1",
-        )?;
-        let found = statement
-            .query_row(params![device.as_bytes(), suite, now], |row| {
-                let claimed = ClaimedKeyPackage {
-                    key_package: row.get::<_, Vec<u8>>("bytes").map(Opaque::from)?,
-                    last_resort: row.get("last_resort")?,
-                };
-                Ok((row.get("hash")?, claimed))
-            })
-            .optional()?;
-        let Some((hash, claimed)) = found else { return Ok(None) };
-        if !claimed.last_resort {
-            self.withdraw_key_package(device, &hash)?;
-        }
-        Ok(Some(claimed))
+    ) -> Stored<Option<Opaque>> {
+        let found = self.first_in_stock(device, (suite, false), now)?;
+        let Some((hash, bytes)) = found else { return Ok(None) };
+        self.withdraw_key_package(device, &hash)?;
+        Ok(Some(bytes))
+    }
+
+    fn last_resort(&mut self, device: DeviceId, suite: u16, now: u64) -> Stored<Option<Opaque>> {
+        Ok(self.first_in_stock(device, (suite, true), now)?.map(|(_, bytes)| bytes))
     }
 
     fn stock(&mut self, device: DeviceId, now: u64) -> Stored<Vec<SuiteStock>> {
