@@ -30,7 +30,7 @@ pub(crate) type Group = mls_rs::Group<Config>;
 const LIFETIME: Duration = Duration::from_secs(84 * 24 * 60 * 60);
 
 /// For how many epochs messages can still be read and resumption PSKs are kept.
-const PAST_EPOCHS_MAX: usize = 16;
+const PAST_EPOCHS_MAX: usize = 64;
 
 pub(crate) fn crypto() -> OpensslCryptoProvider {
     OpensslCryptoProvider::new()

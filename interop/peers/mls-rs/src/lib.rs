@@ -2,7 +2,7 @@
 //!
 //! [`Peer`] answers every call with what the library's public interface offers, and copies the
 //! group before each change, so that a refused request changes nothing. What the library cannot do
-//! is named in [`LACKS`].
+//! is named in [`LACKS`]; most of these entries are about some cases of a call only.
 
 mod actor;
 mod commits;
@@ -30,6 +30,9 @@ pub const VERSION: &str = "mls-rs 0.57.0";
 pub const LACKS: &[Lack] = &[
     Lack { rpc: "CreateBranch", suites: &[], why: successors::BRANCH_EXTENSIONS },
     Lack { rpc: "HandleBranch", suites: &[], why: successors::BRANCH_EXTENSIONS_CHECK },
+    Lack { rpc: "HandleReInitWelcome", suites: &[], why: successors::REINIT_BLANKS },
+    Lack { rpc: "ReInitWelcome", suites: &[], why: successors::REINIT_BLANKS },
+    Lack { rpc: "Unprotect", suites: &[], why: state::PAST_SENDER },
 ];
 
 /// A client of the harness; a clone stands for the same one.

@@ -1,12 +1,17 @@
 //! What a member tells, sends and reads.
 
 use interop::proto;
+use mls_rs::error::MlsError;
 use mls_rs::group::ReceivedMessage;
 use mls_rs::time::MlsTime;
 
 use crate::decode;
 use crate::failure::Failure;
 use crate::slots::Slots;
+
+/// What `Unprotect` cannot do.
+pub(crate) const PAST_SENDER: &str = "a message of an earlier epoch from someone who has since been \
+    removed, or has another signature key, is refused (MemberNotFound); RFC 9420 has no such rule";
 
 impl Slots {
     /// Always with `external_pub`.
@@ -61,7 +66,12 @@ impl Slots {
     ) -> Result<proto::UnprotectResponse, Failure> {
         let message = decode::message(&request.ciphertext)?;
         self.member(request.state_id)?.change(|group| {
-            match group.process_incoming_message_with_time(message, MlsTime::now())? {
+            let is_past = message.epoch().is_some_and(|epoch| epoch < group.current_epoch());
+            let received = group.process_incoming_message_with_time(message, MlsTime::now());
+            match received.map_err(|error| match error {
+                MlsError::MemberNotFound if is_past => Failure::lack(PAST_SENDER),
+                error => Failure::from(error),
+            })? {
                 ReceivedMessage::ApplicationMessage(received) => Ok(proto::UnprotectResponse {
                     plaintext: received.data().to_vec(),
                     authenticated_data: received.authenticated_data,

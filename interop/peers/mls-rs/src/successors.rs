@@ -22,6 +22,11 @@ pub(crate) const BRANCH_EXTENSIONS_CHECK: &str = "a branch with other extensions
     it comes from is refused by Group::join_subgroup (ReInitExtensionsMismatch); RFC 9420, section \
     11.3, has no such rule";
 
+/// What `ReInitWelcome` and `HandleReInitWelcome` cannot do.
+pub(crate) const REINIT_BLANKS: &str = "a group with blank leaves cannot be reinitialized: the \
+    successor's tree must have as many nodes as the old one (NotASubgroup); RFC 9420, section \
+    12.4.3.1, asks for the same members, and a new group has no blanks";
+
 /// What the founder of a successor tells.
 fn founded(
     state_id: u32,
@@ -97,9 +102,10 @@ impl Slots {
         let member = self.member(request.reinit_id)?;
         let key_packages = decode::messages(&request.key_package)?;
         choose(&member.actor.rules, request.force_path, request.external_tree);
-        let client = member.reinit_client()?;
+        let client = member.begin_successor()?;
         let (leaf, now) = (ExtensionList::new(), Some(MlsTime::now()));
-        let (group, welcomes) = client.commit(key_packages, leaf, now)?;
+        let founded_group = client.commit(key_packages, leaf, now);
+        let (group, welcomes) = founded_group.map_err(|error| member.reinit_failure(error))?;
         member.move_to(group)?;
         founded(request.reinit_id, member, &welcomes, request.external_tree)
     }
@@ -111,7 +117,8 @@ impl Slots {
         let member = self.member(request.reinit_id)?;
         let welcome = decode::message(&request.welcome)?;
         let tree = decode::tree(&request.ratchet_tree)?;
-        let (group, _) = member.reinit_client()?.join(&welcome, tree, Some(MlsTime::now()))?;
+        let joined = member.begin_successor()?.join(&welcome, tree, Some(MlsTime::now()));
+        let (group, _) = joined.map_err(|error| member.reinit_failure(error))?;
         member.move_to(group)?;
         let epoch_authenticator = member.epoch_authenticator()?;
         Ok(proto::JoinGroupResponse { state_id: request.reinit_id, epoch_authenticator })
@@ -176,10 +183,25 @@ impl Member {
         Ok(self.group.clone().get_reinit_client(Some(signer.secret), Some(signer.identity))?)
     }
 
+    /// The same, when the successor begins. It may have the group's id, and the library would take
+    /// the stored epochs for its own.
+    fn begin_successor(&self) -> Result<ReinitClient<Config>, Failure> {
+        let client = self.reinit_client()?;
+        self.actor.groups.delete_group(self.group.group_id());
+        Ok(client)
+    }
+
+    fn reinit_failure(&self, error: MlsError) -> Failure {
+        let (nodes, members) = (self.group.export_tree().nodes().len(), self.group.roster());
+        let has_blank_leaves = nodes + 1 != 2 * members.members_iter().count();
+        match error {
+            MlsError::NotASubgroup if has_blank_leaves => Failure::lack(REINIT_BLANKS),
+            error => Failure::from(error),
+        }
+    }
+
     /// The successor takes the place of a closed group.
     fn move_to(&mut self, group: Group) -> Result<(), Failure> {
-        // It may have the same id, and the library would take the old epochs for its own.
-        self.actor.groups.delete_group(self.group.group_id());
         let mut actor = self.actor.clone();
         actor.signer = self.successor_signer.take().unwrap_or(actor.signer);
         *self = Self::new(actor, group)?;
