@@ -8,13 +8,15 @@ use crate::VERSION;
 const REINIT_PROPOSAL: Lack = Lack {
     rpc: "ReInitProposal",
     suites: &[],
-    why: "no public function makes a ReInit proposal: MlsGroup has propose_* for the other kinds, and Propose no such variant",
+    why: "no public function makes a ReInit proposal: MlsGroup has propose_* for the other \
+          kinds, and Propose no such variant",
 };
 
 const COMMIT: Lack = Lack {
     rpc: "Commit",
     suites: &[],
-    why: "of PSK and ReInit proposals of external senders, which section 12.1.8 of RFC 9420 allows: MlsGroup::process_message refuses them (UnsupportedProposalType)",
+    why: "of PSK and ReInit proposals of external senders, which section 12.1.8 of RFC 9420 \
+          allows: MlsGroup::process_message refuses them (UnsupportedProposalType)",
 };
 
 const HANDLE_COMMIT: Lack = Lack { rpc: "HandleCommit", ..COMMIT };
@@ -24,7 +26,8 @@ const HANDLE_REINIT_COMMIT: Lack = Lack { rpc: "HandleReInitCommit", ..COMMIT };
 const REINIT_COMMIT: Lack = Lack {
     rpc: "ReInitCommit",
     suites: &[],
-    why: "the commit builder leaves out every ReInit proposal (ProposalQueue::filter_proposals), so that the commit would be an empty one",
+    why: "the commit builder leaves out every ReInit proposal \
+          (ProposalQueue::filter_proposals), so that the commit would be an empty one",
 };
 
 const HANDLE_PENDING_REINIT_COMMIT: Lack =
@@ -33,13 +36,15 @@ const HANDLE_PENDING_REINIT_COMMIT: Lack =
 const REINIT_WELCOME: Lack = Lack {
     rpc: "ReInitWelcome",
     suites: &[],
-    why: "a commit may only cover resumption PSKs of usage `application` (PreSharedKeyId::validate_in_proposal) of its own group",
+    why: "a commit may only cover resumption PSKs of usage `application` \
+          (PreSharedKeyId::validate_in_proposal) of its own group",
 };
 
 const HANDLE_REINIT_WELCOME: Lack = Lack {
     rpc: "HandleReInitWelcome",
     suites: &[],
-    why: "ProcessedWelcome looks for resumption PSKs in a new, empty store, and nothing public fills it",
+    why: "ProcessedWelcome looks for resumption PSKs in a new, empty store, and nothing \
+          public fills it",
 };
 
 const CREATE_BRANCH: Lack = Lack { rpc: "CreateBranch", ..REINIT_WELCOME };
@@ -49,13 +54,16 @@ const HANDLE_BRANCH: Lack = Lack { rpc: "HandleBranch", ..HANDLE_REINIT_WELCOME 
 const EXTERNAL_SIGNER_PROPOSAL: Lack = Lack {
     rpc: "ExternalSignerProposal",
     suites: &[],
-    why: "of `externalPSK`, `resumptionPSK` and `reinit`: ExternalProposal only makes Add, Remove and GroupContextExtensions",
+    why: "of `externalPSK`, `resumptionPSK` and `reinit`: ExternalProposal only makes Add, \
+          Remove and GroupContextExtensions",
 };
 
 const EXTERNAL_JOIN: Lack = Lack {
     rpc: "ExternalJoin",
     suites: &[],
-    why: "with `remove_prior` where this client does not hold the key of the prior member: the external commit builder removes only the leaf with the joiner's own signature key",
+    why: "with `remove_prior` where this client does not hold the key of the prior member: \
+          the external commit builder removes only the leaf with the joiner's own signature \
+          key",
 };
 
 /// What this client does not do because the library cannot.

@@ -3,6 +3,10 @@
 //! [`Peer`] implements every RPC of the service that the library's public functions can do; the
 //! others answer `UNIMPLEMENTED` with a reason from [`LACKS`]. One lock is around everything, and a
 //! panic inside the library is an answer like any other.
+//!
+//! The library refuses leaves that have a GREASE extension, even if their capabilities list it as
+//! RFC 9420, section 13.5, wants it: whoever plays with it must not send any
+//! ([`interop::ServerOptions::grease`]).
 
 mod actor;
 mod commits;

@@ -26,8 +26,8 @@ pub(crate) enum Slot {
     Signer(Arc<SignatureKeyPair>),
 }
 
-/// All states, under one series of numbers that starts at 1. A joiner's number stays when it becomes
-/// a member.
+/// All states, under one series of numbers that starts at 1. A joiner's number stays when it
+/// becomes a member.
 #[derive(Default)]
 pub(crate) struct Slots {
     pub(crate) slots: BTreeMap<u32, Slot>,

@@ -1,5 +1,5 @@
-//! The working group's scenarios, by OpenMLS alone and with Conclave. A run that fails must fail for
-//! something that OpenMLS is known to lack.
+//! The working group's scenarios, by OpenMLS alone and with Conclave. A run that fails must fail
+//! for something that OpenMLS is known to lack.
 
 use std::path::{Path, PathBuf};
 
@@ -10,14 +10,13 @@ use peer_openmls::{LACKS, Peer, VERSION};
 /// The suites that OpenMLS has.
 const SUITES: [u32; 3] = [1, 2, 3];
 
-/// OpenMLS alone, or with Conclave without the GREASE extensions that it refuses in leaves.
-fn clients(with_conclave: bool) -> (Vec<Server>, Runner) {
+/// OpenMLS alone, or with Conclave.
+fn clients(conclave: Option<ServerOptions>) -> (Vec<Server>, Runner) {
     let anywhere = ([127, 0, 0, 1], 0).into();
     let mut servers = vec![Server::of(Peer::new(), anywhere).unwrap()];
     let mut names = vec!["openmls"];
-    if with_conclave {
-        let conclave = Conclave::new(ServerOptions { grease: false });
-        servers.push(Server::of(conclave, anywhere).unwrap());
+    if let Some(options) = conclave {
+        servers.push(Server::of(Conclave::new(options), anywhere).unwrap());
         names.push("conclave");
     }
     let address = |server: &Server| server.local_addr().to_string();
@@ -44,7 +43,7 @@ fn official(file: &str) -> Option<PathBuf> {
 /// Plays a file; every run must pass, or fail for something in the list of what is lacking.
 fn play(file: &str, with_conclave: bool, options: &RunOptions) -> Option<Report> {
     let path = official(file)?;
-    let (_servers, runner) = clients(with_conclave);
+    let (_servers, runner) = clients(with_conclave.then_some(ServerOptions { grease: false }));
     let report = runner.run(&path, options, |_| {}).unwrap();
     let unexplained = report.failures.iter().filter(|outcome| {
         let reason = outcome.failure.as_ref().map_or("", |failure| &failure.reason);
@@ -98,6 +97,23 @@ fn other_scenarios_fail_only_for_what_is_lacking() {
             let Some(report) = play(file, with_conclave, &options()) else { return };
             assert!(!report.failures.is_empty(), "nothing is lacking any more:\n{report}");
         }
+    }
+}
+
+/// RFC 9420, section 13.5: a GREASE extension is one like any other that the leaf says it supports.
+/// The library takes the type in the capabilities and that of the extension for different ones. If
+/// this fails, it has been corrected, and Conclave need not go without any more.
+#[test]
+fn leaves_with_grease_are_refused() {
+    let Some(path) = official("application.json") else { return };
+    let (_servers, runner) = clients(Some(ServerOptions { grease: true }));
+    let one_of_each =
+        RunOptions { suites: vec![1], assignments: Assignments::Random(1), ..options() };
+    let report = runner.run(&path, &one_of_each, |_| {}).unwrap();
+    assert_eq!(report.passed, 0, "{report}");
+    for outcome in &report.failures {
+        let refusal = outcome.failure.as_ref().and_then(|failure| failure.refusal.as_ref());
+        assert_eq!(refusal.map(|refusal| &*refusal.peer), Some("openmls"), "{outcome}");
     }
 }
 
