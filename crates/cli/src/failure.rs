@@ -1,6 +1,10 @@
 //! Why a command ends without success, and the exit code that says so to scripts.
+//!
+//! With `--json` it is one object on standard error: `docs/cli.md` fixes its fields.
 
 use client::Error;
+use mls::BrokenRule;
+use serde_json::{Value, json};
 use std::process::ExitCode;
 
 /// The exit codes, as the help text lists them.
@@ -14,37 +18,54 @@ Exit codes:
   5  somebody, or the delivery service, is not to be trusted: a message breaks a rule
   6  the account or state cannot be used: none there, in use, or its database fails";
 
+/// Whose fault a code stands for.
+fn fault(code: u8) -> &'static str {
+    match code {
+        2 | 3 => "caller",
+        4 => "network",
+        5 => "peer",
+        6 => "storage",
+        _ => "program",
+    }
+}
+
 /// Why a command ends without success.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
     text: String,
+    /// The rule of RFC 9420 that is broken, if it is one.
+    rule: Option<BrokenRule>,
 }
 
 impl Failure {
+    fn new(code: u8, text: String) -> Self {
+        Self { code, text, rule: None }
+    }
+
     /// Something that was checked does not hold.
     pub(crate) fn check(text: String) -> Self {
-        Self { code: 1, text }
+        Self::new(1, text)
     }
 
     /// The command line is wrong.
     pub(crate) fn usage(text: String) -> Self {
-        Self { code: 2, text }
+        Self::new(2, text)
     }
 
     /// What was asked for cannot be done, or was refused.
     pub(crate) fn refused(text: String) -> Self {
-        Self { code: 3, text }
+        Self::new(3, text)
     }
 
     /// Somebody else broke a rule.
     pub(crate) fn peer(text: String) -> Self {
-        Self { code: 5, text }
+        Self::new(5, text)
     }
 
     /// The account or state cannot be used.
     pub(crate) fn state(text: String) -> Self {
-        Self { code: 6, text }
+        Self::new(6, text)
     }
 
     /// What it says.
@@ -61,7 +82,8 @@ impl Failure {
     pub(crate) fn of_own_making(error: mls::Error) -> Self {
         match error {
             mls::Error::Violation(rule) => {
-                Self::refused(format!("this would break a rule: {rule} [{}]", rule.name()))
+                let text = format!("this would break a rule: {rule} [{}]", rule.name());
+                Self { rule: Some(rule), ..Self::refused(text) }
             }
             other => other.into(),
         }
@@ -75,12 +97,26 @@ impl Failure {
         self
     }
 
-    /// Tells the user.
-    pub(crate) fn report(&self) {
-        // Whoever closed the output wants to hear no more.
-        if !self.text.is_empty() {
-            eprintln!("conclave: {}", self.text);
+    /// Tells the user, or a program.
+    pub(crate) fn report(&self, as_json: bool) {
+        // Whoever closed the output wants to hear no more, and what is told is not told again.
+        match (self.text.is_empty(), as_json) {
+            (true, _) => {}
+            (false, false) => eprintln!("conclave: {}", self.text),
+            (false, true) => eprintln!("{}", self.value()),
         }
+    }
+
+    /// What a program is told.
+    fn value(&self) -> Value {
+        json!({
+            "type": "error",
+            "code": self.code,
+            "fault": fault(self.code),
+            "text": self.text,
+            "rule": self.rule.map(BrokenRule::name),
+            "section": self.rule.map(BrokenRule::section),
+        })
     }
 
     pub(crate) fn exit_code(&self) -> ExitCode {
@@ -98,7 +134,7 @@ impl From<Error> for Failure {
             Error::Store(_) => 6,
             _ => 1,
         };
-        Self { code, text: error.to_string() }
+        Self::new(code, error.to_string())
     }
 }
 
@@ -111,7 +147,8 @@ impl From<mls::Error> for Failure {
             _ => error.to_string(),
         };
         match &error {
-            Error::Malformed(_) | Error::Violation(_) => Self::peer(text),
+            Error::Malformed(_) => Self::peer(text),
+            Error::Violation(rule) => Self { rule: Some(*rule), ..Self::peer(text) },
             Error::Limit(_) | Error::MissingPsk(_) | Error::Misuse(_) | Error::Refused(_) => {
                 Self::refused(text)
             }
@@ -123,7 +160,7 @@ impl From<mls::Error> for Failure {
 
 impl From<delivery_service::Error> for Failure {
     fn from(error: delivery_service::Error) -> Self {
-        Self { code: 1, text: error.to_string() }
+        Self::new(1, error.to_string())
     }
 }
 
@@ -133,6 +170,6 @@ impl From<std::io::Error> for Failure {
             std::io::ErrorKind::BrokenPipe => String::new(),
             _ => error.to_string(),
         };
-        Self { code: 1, text }
+        Self::new(1, text)
     }
 }

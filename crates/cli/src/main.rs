@@ -1,8 +1,8 @@
 //! The program `conclave`: one file per command, in `commands`.
 //!
-//! Data goes to standard output, diagnostics to standard error. With `--json` every line of output
-//! is one JSON object with a `type`; fields are added over time and keep their meaning. Exit codes
-//! are listed in `failure`.
+//! Data goes to standard output, diagnostics to standard error. With `--json` every line of both is
+//! one JSON object with a `type`; fields are added over time and keep their meaning. Exit codes are
+//! listed in `failure`.
 
 mod base64;
 mod commands;
@@ -95,11 +95,27 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     }
 }
 
+/// The arguments; what is wrong with them, for a program that asks for JSON.
+fn arguments() -> Result<Arguments, Failure> {
+    Arguments::try_parse().map_err(|error| {
+        let as_json = std::env::args_os().any(|argument| argument == "--json");
+        // Help and version are no errors.
+        if !as_json || !error.use_stderr() {
+            error.exit();
+        }
+        let text = error.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        Failure::usage(line.trim_start_matches("error: ").to_owned())
+    })
+}
+
 fn main() -> ExitCode {
-    match run(Arguments::parse()) {
+    let arguments = arguments();
+    let as_json = arguments.as_ref().map_or(true, |arguments| arguments.common.json);
+    match arguments.and_then(run) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            failure.report();
+            failure.report(as_json);
             failure.exit_code()
         }
     }

@@ -32,6 +32,15 @@ impl Output {
         self.json
     }
 
+    /// Says something beside the data, on standard error.
+    pub(crate) fn warn(&self, text: &str) {
+        if self.json {
+            eprintln!("{}", json!({"type": "warning", "text": text}));
+        } else {
+            eprintln!("conclave: {text}");
+        }
+    }
+
     /// Writes bytes as they are.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         let mut out = std::io::stdout().lock();

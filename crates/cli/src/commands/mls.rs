@@ -3,6 +3,7 @@
 
 mod change;
 mod commit;
+mod external;
 pub(crate) mod files;
 mod group;
 mod handover;
@@ -70,6 +71,10 @@ enum Command {
     /// Propose a change of the group (section 12.1)
     #[command(subcommand)]
     Propose(propose::Kind),
+    /// Propose from outside the group, as a sender it names or to be added (section 12.1.8)
+    ProposeExternal(external::ProposeExternal),
+    /// Show this client as an external sender, for `--extension` of a group (section 12.1.8.1)
+    ExternalSender(external::ExternalSender),
     /// Commit changes: what was proposed, and what the options add (section 12.4)
     Commit(commit::Commit),
     /// List, apply or discard what waits for a decision: own commits, proposals
@@ -161,6 +166,10 @@ impl Mls {
                 let input = join.read()?;
                 return join.run(input, &mut Session::open(&options, output)?);
             }
+            Command::ProposeExternal(propose) => {
+                let input = propose.read()?;
+                return propose.run(input, &mut Session::open(&options, output)?);
+            }
             Command::Outbox(command) => {
                 return command.run(&mut Session::quiet(&options, output)?);
             }
@@ -176,6 +185,7 @@ impl Command {
             Self::KeyPackage(command) => command.run(session),
             Self::Create(command) => command.run(session),
             Self::Propose(kind) => kind.run(session),
+            Self::ExternalSender(command) => command.run(session),
             Self::Commit(command) => command.run(session),
             Self::Pending(command) => command.run(session),
             Self::Reinit(command) => command.run(session),
@@ -191,6 +201,7 @@ impl Command {
             | Self::Psk(_)
             | Self::Outbox(_)
             | Self::Process(_)
+            | Self::ProposeExternal(_)
             | Self::Unprotect(_)
             | Self::Join(_)
             | Self::ExternalJoin(_) => Ok(()),
@@ -250,6 +261,7 @@ impl<'a> Session<'a> {
     /// The same without a word about the outbox.
     fn quiet(options: &'a Options, output: &'a mut Output) -> Result<Self, Failure> {
         let state = State::open(options.folder()?)?;
+        options.acceptance.warning().into_iter().for_each(|text| output.warn(text));
         let client = state.client(options.folder()?, options)?;
         Ok(Self { state, client, now: options.now(), options, output })
     }
@@ -258,7 +270,7 @@ impl<'a> Session<'a> {
     fn remind(&self) -> Result<(), Failure> {
         let count = self.state.outbox()?.len();
         if count > 0 {
-            eprintln!("conclave: in the outbox: {count}; see `conclave mls outbox list`");
+            self.output.warn(&format!("in the outbox: {count}; see `conclave mls outbox list`"));
         }
         Ok(())
     }
@@ -285,17 +297,27 @@ pub(crate) fn credential_name(credential: &Credential) -> String {
 
 /// The member that an argument means: a leaf index, or a name that only one has.
 fn member(group: &Group, wanted: &str) -> Result<mls::LeafIndex, Failure> {
-    let by_index = wanted.parse().ok().and_then(|index| group.member(index));
-    if let Some(member) = by_index {
-        return Ok(member.index);
-    }
+    let members = group.members().map(|member| (member.index, &member.leaf.credential));
+    find_member(members, wanted)
+}
+
+/// The same among these.
+fn find_member<'a>(
+    members: impl Iterator<Item = (mls::LeafIndex, &'a Credential)>,
+    wanted: &str,
+) -> Result<mls::LeafIndex, Failure> {
+    let wanted_index: Option<u32> = wanted.parse().ok();
     let credential = Credential::basic(wanted.as_bytes());
-    let mut named = group.members().filter(|member| member.leaf.credential == credential);
-    match (named.next(), named.next()) {
-        (Some(member), None) => Ok(member.index),
-        (None, _) => Err(Failure::refused(format!("there is no member `{wanted}`"))),
-        (Some(_), Some(_)) => {
-            Err(Failure::refused(format!("several members are called `{wanted}`: use the leaf")))
+    let mut named = Vec::new();
+    for (index, shown) in members {
+        if Some(index.as_u32()) == wanted_index {
+            return Ok(index);
         }
+        named.extend((*shown == credential).then_some(index));
+    }
+    match named[..] {
+        [index] => Ok(index),
+        [] => Err(Failure::refused(format!("there is no member `{wanted}`"))),
+        _ => Err(Failure::refused(format!("several members are called `{wanted}`: use the leaf"))),
     }
 }

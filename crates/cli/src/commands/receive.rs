@@ -36,7 +36,7 @@ fn follow(account: &mut Account, output: &mut Output) -> Result<(), Failure> {
             Ok(events) => print(account, &events, output)?,
             // It may come back; everything that was missed comes then.
             Err(error @ Error::Offline(_)) => {
-                eprintln!("conclave: {error}");
+                output.warn(&error.to_string());
                 std::thread::sleep(RETRY_DELAY);
             }
             Err(error) => return Err(error.into()),

@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The transcripts that make up the manual, with their titles.
-const CHAPTERS: [(&str, &str); 9] = [
+const CHAPTERS: [(&str, &str); 10] = [
     ("mls_group.txt", "`mls`: a group and its messages"),
     ("mls_proposals.txt", "`mls`: proposals"),
+    ("mls_external.txt", "`mls`: proposals from outside"),
     ("mls_joining.txt", "`mls`: ways to join"),
     ("mls_successor.txt", "`mls`: branches and reinitialization"),
     ("mls_failures.txt", "`mls`: failures and the outbox"),
@@ -118,6 +119,11 @@ fn two_clients_talk_through_files_and_pipes() {
 #[test]
 fn every_kind_of_proposal_is_made_and_committed() {
     run("mls_proposals.txt");
+}
+
+#[test]
+fn who_is_no_member_proposes() {
+    run("mls_external.txt");
 }
 
 #[test]

@@ -16,6 +16,11 @@ fn name_at(group: &Group, leaf: u32) -> String {
 
 /// A proposal in one line.
 pub(super) fn proposal_line(group: &Group, proposal: &Proposal) -> String {
+    proposal_text(proposal, |leaf| name_at(group, leaf))
+}
+
+/// The same with the names of members from elsewhere.
+pub(super) fn proposal_text(proposal: &Proposal, name_at: impl Fn(u32) -> String) -> String {
     match proposal {
         Proposal::Add(key_package) => {
             format!("add {}", credential_name(&key_package.leaf_node.credential))
@@ -23,7 +28,7 @@ pub(super) fn proposal_line(group: &Group, proposal: &Proposal) -> String {
         Proposal::Update(leaf) => {
             format!("update the keys of {}", credential_name(&leaf.credential))
         }
-        Proposal::Remove(leaf) => format!("remove {} at leaf {leaf}", name_at(group, *leaf)),
+        Proposal::Remove(leaf) => format!("remove {} at leaf {leaf}", name_at(*leaf)),
         Proposal::PreSharedKey(psk) => format!("mix in the {}", psk_name(&psk.kind)),
         Proposal::ReInit(reinit) => {
             let (id, suite) = (hex(&reinit.group_id), reinit.cipher_suite.0);

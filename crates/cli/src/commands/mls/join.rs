@@ -63,12 +63,12 @@ pub(super) struct ExternalJoin {
 
 /// What was read before the state was opened.
 pub(super) struct Input {
-    message: MlsMessage,
-    tree: Option<RatchetTreeNodes>,
+    pub(super) message: MlsMessage,
+    pub(super) tree: Option<RatchetTreeNodes>,
 }
 
 impl Input {
-    fn read(message: &Path, tree: Option<&Path>) -> Result<Self, Failure> {
+    pub(super) fn read(message: &Path, tree: Option<&Path>) -> Result<Self, Failure> {
         let read_tree = |path: &Path| {
             let tree = RatchetTreeNodes::from_bytes(&read_structure(path)?);
             Ok::<_, Failure>(tree.map_err(mls::Error::from)?)

@@ -25,6 +25,13 @@ pub(super) struct Acceptance {
     accept_any: bool,
 }
 
+impl Acceptance {
+    /// What has to be said about it.
+    pub(super) fn warning(&self) -> Option<&'static str> {
+        self.accept_any.then_some("--accept-any: NOBODY'S IDENTITY IS CHECKED by this command")
+    }
+}
+
 /// The policy that the options spell.
 pub(super) struct Policy {
     own: BTreeSet<SignaturePublicKey>,
@@ -39,9 +46,6 @@ impl Policy {
         own: BTreeSet<SignaturePublicKey>,
     ) -> Result<Self, Failure> {
         let Acceptance { accept, pins, accept_any } = acceptance;
-        if *accept_any {
-            eprintln!("conclave: --accept-any: NOBODY'S IDENTITY IS CHECKED by this command");
-        }
         let pins = match pins {
             None => BTreeSet::new(),
             Some(path) => {

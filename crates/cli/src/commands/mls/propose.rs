@@ -110,6 +110,14 @@ pub(super) struct Successor {
     extensions: Vec<Extension>,
 }
 
+impl Successor {
+    pub(super) fn into_parts(self) -> Result<(Vec<u8>, CipherSuite, Extensions), Failure> {
+        let Self { suite, id, extensions } = self;
+        let group_id = id.map_or_else(random_id, |id| Ok(id.0))?;
+        Ok((group_id, CipherSuite(suite), Extensions(extensions)))
+    }
+}
+
 /// Bytes on the command line.
 #[derive(Clone)]
 pub(super) struct Bytes(pub(super) Vec<u8>);
@@ -203,9 +211,7 @@ impl Kind {
                 (Propose::ResumptionPsk { group_id, epoch }, to)
             }
             Self::Reinit { successor, to } => {
-                let Successor { suite, id, extensions } = successor;
-                let group_id = id.map_or_else(random_id, |id| Ok(id.0))?;
-                let (cipher_suite, extensions) = (CipherSuite(suite), Extensions(extensions));
+                let (group_id, cipher_suite, extensions) = successor.into_parts()?;
                 (Propose::ReInit { group_id, cipher_suite, extensions }, to)
             }
             Self::Gce { extensions, to } => {
