@@ -1,9 +1,8 @@
 //! Encrypting to many recipients under one label and context: the path secrets of a commit, the
 //! group secrets of a Welcome. The context is hashed once, and the work is spread over threads.
 //!
-//! Randomness cannot be shared between threads, so a seed is drawn for each ciphertext. The seed is
-//! the key of HKDF-Expand (RFC 5869), whose output is indistinguishable from random bytes to
-//! whoever does not know it; it serves one ciphertext and is then erased.
+//! Randomness cannot be shared between threads, so the bytes for all ciphertexts are drawn before,
+//! in order: what is sent does not depend on how many threads there are.
 
 use rayon::prelude::*;
 
@@ -23,43 +22,28 @@ impl Suite {
         random: &mut dyn Random,
     ) -> Result<Vec<HpkeCiphertext>, CryptoError> {
         let context = self.hpke_context(&labelled(label, context))?;
-        let seeds: Result<Vec<_>, CryptoError> =
-            recipients.iter().map(|_| DerivedRandom::draw(self, random)).collect();
-        let seal = |(recipient, mut random): (&(&HpkePublicKey, &Secret), DerivedRandom<'_>)| {
-            let (public_key, plaintext) = recipient;
-            self.hpke_seal_in(&context, public_key, plaintext, &mut random)
+        let length = self.provider.kem_random_length(self.params.kem)?.max(1);
+        let drawn = length.checked_mul(recipients.len()).ok_or(CryptoError::Random)?;
+        let drawn = Secret::random(drawn, random)?;
+        let seal = |((public_key, plaintext), drawn): (&(&HpkePublicKey, &Secret), &[u8])| {
+            self.hpke_seal_in(&context, public_key, plaintext, &mut Drawn(drawn))
         };
         if recipients.len() < PARALLEL_CIPHERTEXTS_MIN {
-            recipients.iter().zip(seeds?).map(seal).collect()
+            recipients.iter().zip(drawn.expose().chunks_exact(length)).map(seal).collect()
         } else {
-            recipients.par_iter().zip(seeds?).map(seal).collect()
+            recipients.par_iter().zip(drawn.expose().par_chunks_exact(length)).map(seal).collect()
         }
     }
 }
 
-/// A source of the bytes that follow from one seed.
-struct DerivedRandom<'a> {
-    suite: &'a Suite,
-    seed: Secret,
-    draws: u32,
-}
+/// Gives out bytes that were drawn before, each once.
+struct Drawn<'a>(&'a [u8]);
 
-impl<'a> DerivedRandom<'a> {
-    /// A source whose seed is drawn from `random`.
-    fn draw(suite: &'a Suite, random: &mut dyn Random) -> Result<Self, CryptoError> {
-        let seed = Secret::random(suite.hash_length(), random)?;
-        Ok(Self { suite, seed, draws: 0 })
-    }
-}
-
-impl Random for DerivedRandom<'_> {
+impl Random for Drawn<'_> {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), CryptoError> {
-        self.draws = self.draws.checked_add(1).ok_or(CryptoError::Random)?;
-        let hash = self.suite.params().hash;
-        let info = self.draws.to_be_bytes();
-        let provider = self.suite.provider();
-        let output = provider.hkdf_expand(hash, self.seed.expose(), &[&info], bytes.len())?;
-        bytes.copy_from_slice(output.expose());
+        let (next, rest) = self.0.split_at_checked(bytes.len()).ok_or(CryptoError::Random)?;
+        bytes.copy_from_slice(next);
+        self.0 = rest;
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! Hybrid public key encryption, base mode (RFC 9180), and DHKEM over a provider's Diffie-Hellman.
 //!
-//! A backend with a native KEM (post-quantum or hybrid) overrides the three `kem_*` methods of
+//! A backend with a native KEM (post-quantum or hybrid) overrides the `kem_*` methods of
 //! [`Provider`]; the rest of HPKE stays as it is here.
 
 use codec::Opaque;
@@ -252,17 +252,26 @@ fn derive_private_key<P: Provider + ?Sized, T>(
     Err(CryptoError::InvalidPrivateKey)
 }
 
-/// `Encap` of DHKEM (RFC 9180, section 4.1). `GenerateKeyPair` is `DeriveKeyPair` of random bytes.
+/// What [`dhkem_encap`] draws: a private key, or what one is derived from.
+pub(crate) fn dhkem_random_length(kem: KemId) -> Result<usize, CryptoError> {
+    Ok(dhkem(kem)?.private_key_length)
+}
+
+/// `Encap` of DHKEM (RFC 9180, section 4.1). `GenerateKeyPair` is random bytes where every string
+/// is a private key, and `DeriveKeyPair` of random bytes elsewhere.
 pub(crate) fn dhkem_encap<P: Provider + ?Sized>(
     provider: &P,
     kem: KemId,
     public_key: &HpkePublicKey,
     random: &mut dyn Random,
 ) -> Result<(Secret, Vec<u8>), CryptoError> {
-    let ikm = Secret::random(dhkem(kem)?.private_key_length, random)?;
-    let (_, (ephemeral, shared)) = derive_private_key(provider, kem, &ikm, |private_key| {
-        provider.dh_ephemeral(kem, private_key, public_key)
-    })?;
+    let group = dhkem(kem)?;
+    let drawn = Secret::random(group.private_key_length, random)?;
+    let share = |private_key: &Secret| provider.dh_ephemeral(kem, private_key, public_key);
+    let (ephemeral, shared) = match group.candidate_mask {
+        None => share(&drawn)?,
+        Some(_) => derive_private_key(provider, kem, &drawn, share)?.1,
+    };
     let kem_context = [ephemeral.as_slice(), public_key.as_slice()];
     let secret = extract_and_expand(provider, kem, &shared, &kem_context)?;
     Ok((secret, ephemeral.0.into_vec()))

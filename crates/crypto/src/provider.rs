@@ -107,6 +107,11 @@ pub trait Provider: Send + Sync {
         hpke::dhkem_derive_key_pair(self, kem, ikm)
     }
 
+    /// How many random bytes [`Self::kem_encap`] draws, in one piece.
+    fn kem_random_length(&self, kem: KemId) -> Result<usize, CryptoError> {
+        hpke::dhkem_random_length(kem)
+    }
+
     /// `Encap(pkR)`: a shared secret and its encapsulation.
     fn kem_encap(
         &self,

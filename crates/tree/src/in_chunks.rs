@@ -18,7 +18,9 @@ pub(crate) fn try_in_chunks<T: Sync>(
     if items.len() <= CHUNK_MIN {
         return check(items);
     }
+    // As many chunks for each thread, all of one length.
     let share = items.len().div_ceil(rayon::current_num_threads());
-    let chunks = items.par_chunks(share.clamp(CHUNK_MIN, length_max));
+    let length = share.div_ceil(share.div_ceil(length_max)).max(CHUNK_MIN);
+    let chunks = items.par_chunks(length);
     chunks.find_map_first(|chunk| check(chunk).err()).map_or(Ok(()), Err)
 }

@@ -27,7 +27,7 @@ struct Signatures {
 
 /// With this many signatures, a batch is as fast as it gets within some percent. A key package has
 /// two.
-const CHUNK_PROPOSALS_MAX: usize = 512;
+const CHUNK_PROPOSALS_MAX: usize = 1024;
 
 /// Verifies each proposal of a list by itself, as [`verify`] does: on all cores, with signatures in
 /// batches. The verdict is the one of verifying them in order.

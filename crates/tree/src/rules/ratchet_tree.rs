@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// With this many signatures, a batch is as fast as it gets within some percent.
-const CHUNK_MEMBERS_MAX: usize = 1024;
+const CHUNK_MEMBERS_MAX: usize = 2048;
 
 /// A tree that obeys every rule of section 12.4.3.1 for its GroupContext.
 pub struct VerifiedTree(RatchetTree);
