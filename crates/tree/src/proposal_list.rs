@@ -68,7 +68,7 @@ impl ListedProposal {
         };
         let listed = commit.proposals.iter().map(|proposal| match proposal {
             ProposalOrRef::Proposal(proposal) => Some(Self {
-                proposal: Arc::new((**proposal).clone()),
+                proposal: Arc::clone(proposal),
                 sender,
                 reference: None,
                 verified: None,

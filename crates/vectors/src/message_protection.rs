@@ -1,6 +1,8 @@
 //! `message-protection`: a proposal, a commit and application data as PublicMessage and
 //! PrivateMessage (RFC 9420, section 6).
 
+use std::sync::Arc;
+
 use codec::Opaque;
 use crypto::{Crypto, Random, Secret, SignatureKeyPair, SignaturePublicKey, Signer, Suite};
 use protection::{
@@ -255,7 +257,7 @@ impl Entry {
     fn chosen(suite: &Suite, random: &mut dyn Random) -> Result<Self, Failure> {
         let signer = SignatureKeyPair::generate(suite, random)?;
         let proposal = Proposal::Remove(random_u32(random)?);
-        let by_value = ProposalOrRef::Proposal(Box::new(proposal.clone()));
+        let by_value = ProposalOrRef::Proposal(Arc::new(proposal.clone()));
         let commit = Commit { proposals: vec![by_value], path: None };
         let length = suite.hash_length();
         let mut hex = |length| random_bytes(length, random).map(Hex);

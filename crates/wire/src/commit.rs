@@ -1,5 +1,7 @@
 //! `Commit` (RFC 9420, section 12.4).
 
+use std::sync::Arc;
+
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
 
 use crate::{Proposal, ProposalRef, RATCHET_TREE_LEAVES_MAX, UpdatePath};
@@ -7,8 +9,8 @@ use crate::{Proposal, ProposalRef, RATCHET_TREE_LEAVES_MAX, UpdatePath};
 /// `ProposalOrRef`: a proposal in place, or the reference of one that was sent before.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ProposalOrRef {
-    /// By value; the committer proposes it.
-    Proposal(Box<Proposal>),
+    /// By value; the committer proposes it. Shared, because a commit may add ten thousand members.
+    Proposal(Arc<Proposal>),
     /// By reference.
     Reference(ProposalRef),
 }
@@ -32,7 +34,7 @@ impl Decode for ProposalOrRef {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let at = reader.clone();
         match u8::decode(reader)? {
-            1 => Ok(Self::Proposal(Box::decode(reader)?)),
+            1 => Ok(Self::Proposal(Arc::decode(reader)?)),
             2 => Ok(Self::Reference(ProposalRef::decode(reader)?)),
             _ => Err(at.error(DecodeErrorKind::InvalidValue("proposal or ref type"))),
         }

@@ -1,6 +1,8 @@
 //! Messages whose numbers or sizes are at their end: how long and how much memory a refusal takes.
 //! The memory of the message itself is not counted; it was there before.
 
+use std::sync::Arc;
+
 use codec::{Decode, Encode};
 use mls::{HandshakeFormat, MlsMessage, MlsMessageBody, Proposal, RatchetTreeNodes, WireFormat};
 use testkit::forge::Insider;
@@ -84,7 +86,7 @@ fn distant_generation(people: &mut [Person]) -> Result<Vec<u8>, Failure> {
 fn crowded_commit(people: &mut [Person]) -> Result<Vec<u8>, Failure> {
     let mut insider = Insider::of(&people[0]);
     let mut draft = insider.draft(&[], true);
-    let proposal = ProposalOrRef::Proposal(Box::new(Proposal::Remove(2)));
+    let proposal = ProposalOrRef::Proposal(Arc::new(Proposal::Remove(2)));
     draft.commit().proposals.extend(std::iter::repeat_n(proposal, PROPOSALS));
     let signed = insider.sign(draft.wire_format, draft.content);
     let MlsMessageBody::PublicMessage(mut message) = insider.public(signed).0 else {

@@ -309,7 +309,7 @@ fn sign_commit(
     let CommitDraft { base, committer, proposals, signer, .. } = draft;
     let proposals = proposals.iter().map(|listed| match listed.reference {
         Some(reference) => ProposalOrRef::Reference(reference),
-        None => ProposalOrRef::Proposal(Box::new((*listed.proposal).clone())),
+        None => ProposalOrRef::Proposal(Arc::clone(&listed.proposal)),
     });
     let commit = Commit { proposals: proposals.collect(), path };
     let content = FramedContent {

@@ -1,5 +1,7 @@
 //! Numbers and sizes at their end: refused by name, without overflow and without much memory.
 
+use std::sync::Arc;
+
 use codec::{Decode, Encode};
 use mls::{
     BrokenRule, CommitOptions, Error, ExternalJoinOptions, HandshakeFormat, Limit, MlsMessage,
@@ -73,7 +75,7 @@ fn a_commit_with_a_million_proposals_is_refused_by_the_first_that_is_wrong() {
     let people = &mut three();
     let mut insider = Insider::of(&people[0]);
     let many = |proposal: Proposal, count| {
-        std::iter::repeat_n(ProposalOrRef::Proposal(Box::new(proposal)), count)
+        std::iter::repeat_n(ProposalOrRef::Proposal(Arc::new(proposal)), count)
     };
     let psk = wire::PreSharedKeyId {
         kind: wire::PskKind::External { psk_id: b"".into() },

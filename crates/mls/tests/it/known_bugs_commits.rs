@@ -42,7 +42,7 @@ fn rule_against(
 }
 
 fn by_value(proposal: Proposal) -> ProposalOrRef {
-    ProposalOrRef::Proposal(Box::new(proposal))
+    ProposalOrRef::Proposal(Arc::new(proposal))
 }
 
 /// Covers OpenMLS #1943 and #1928: the same pre-shared key twice in one commit.

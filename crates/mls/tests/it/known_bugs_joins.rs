@@ -1,5 +1,7 @@
 //! Bugs that other implementations had in joining: versions, extensions, trees, keys of old epochs.
 
+use std::sync::Arc;
+
 use codec::{Decode, Encode};
 use mls::{
     BrokenRule, CommitOptions, Error, Extension, ExtensionType, ExternalJoinOptions, GroupInfo,
@@ -112,7 +114,7 @@ fn duplicate_extensions_are_refused_wherever_they_stand() {
     assert_eq!(broken_rule(&mut people[1], &insider.say_publicly(framed)), duplicate);
     let mut insider = insider;
     let mut draft = insider.draft(&[], true);
-    draft.commit().proposals.push(ProposalOrRef::Proposal(Box::new(proposal)));
+    draft.commit().proposals.push(ProposalOrRef::Proposal(Arc::new(proposal)));
     let forged = draft.finish(&insider);
     assert_eq!(broken_rule(&mut people[1], &insider.public(forged.content)), duplicate);
     // The leaf of a path.

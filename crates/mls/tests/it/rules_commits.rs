@@ -1,6 +1,8 @@
 //! Forged commits (RFC 9420, sections 12.2 to 12.4.2): every rule that a receiver checks is checked
 //! on the way through a group, and whatever is found leaves no trace.
 
+use std::sync::Arc;
+
 use mls::{BrokenRule, CommitOptions, PathChoice, Propose, Violation};
 use protection::Violation as Protection;
 use testkit::forge::{DraftCommit, Insider};
@@ -117,7 +119,7 @@ fn resumption(usage: ResumptionPskUsage) -> PskKind {
 }
 
 fn push(draft: &mut DraftCommit, proposals: impl IntoIterator<Item = Proposal>) {
-    let listed = proposals.into_iter().map(|it| ProposalOrRef::Proposal(Box::new(it)));
+    let listed = proposals.into_iter().map(|it| ProposalOrRef::Proposal(Arc::new(it)));
     draft.commit().proposals.extend(listed);
 }
 

@@ -135,7 +135,7 @@ fn signer_of(name: &str) -> Arc<dyn Signer> {
 }
 
 fn value(proposal: Proposal) -> ProposalOrRef {
-    ProposalOrRef::Proposal(Box::new(proposal))
+    ProposalOrRef::Proposal(Arc::new(proposal))
 }
 
 fn own_type() -> Proposal {

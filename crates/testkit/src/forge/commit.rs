@@ -120,7 +120,7 @@ impl Insider {
         let leaf = applied.sender_leaf(committer).expect("there is room");
         let listed = proposals.iter().map(|listed| match listed.reference {
             Some(reference) => ProposalOrRef::Reference(reference),
-            None => ProposalOrRef::Proposal(Box::new((*listed.proposal).clone())),
+            None => ProposalOrRef::Proposal(Arc::clone(&listed.proposal)),
         });
         let changes = Changes {
             proposals: listed.collect(),
@@ -224,7 +224,7 @@ impl Changes {
     /// A proposal by value that changes nothing here.
     #[must_use]
     pub fn say(mut self, proposal: Proposal) -> Self {
-        self.proposals.push(ProposalOrRef::Proposal(Box::new(proposal)));
+        self.proposals.push(ProposalOrRef::Proposal(Arc::new(proposal)));
         self
     }
 

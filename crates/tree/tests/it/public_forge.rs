@@ -1,6 +1,8 @@
 //! GroupInfos and PublicMessages of a forged [`Group`], as a follower sees them: really signed,
 //! with tags that nobody without secrets can tell from right ones.
 
+use std::sync::Arc;
+
 use crypto::Crypto;
 use tree::{Committer, ListedProposal, PublicGroup, PublicReceived, StagedPublicCommit};
 use wire::{
@@ -21,7 +23,7 @@ pub(crate) const TAG: [u8; 32] = [0xaa; 32];
 
 pub(crate) fn by_value(proposals: &[ListedProposal]) -> Vec<ProposalOrRef> {
     let proposals = proposals.iter();
-    proposals.map(|listed| ProposalOrRef::Proposal(Box::new((*listed.proposal).clone()))).collect()
+    proposals.map(|listed| ProposalOrRef::Proposal(Arc::clone(&listed.proposal))).collect()
 }
 
 impl Group {

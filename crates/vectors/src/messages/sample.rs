@@ -221,7 +221,7 @@ impl Sample<'_> {
     fn commit(&mut self) -> Sampled<Commit> {
         let proposals = self.several(|sample| {
             Ok(match sample.below(2)? {
-                0 => ProposalOrRef::Proposal(Box::new(sample.proposal()?)),
+                0 => ProposalOrRef::Proposal(Arc::new(sample.proposal()?)),
                 _ => ProposalOrRef::Reference(ProposalRef(sample.digest()?)),
             })
         })?;
