@@ -83,6 +83,8 @@ pub enum Problem {
         /// How long to wait before trying again.
         retry_after_seconds: u64,
     },
+    /// The body took too long to arrive.
+    TooSlow,
     /// No such blob.
     UnknownBlob,
     /// No such device.
@@ -141,6 +143,7 @@ impl Problem {
             Self::StockFull => ("stock-full", 429, true),
             Self::TooLarge => ("too-large", 413, false),
             Self::TooManyRequests { .. } => ("too-many-requests", 429, true),
+            Self::TooSlow => ("too-slow", 408, true),
             Self::UnknownBlob => ("unknown-blob", 404, false),
             Self::UnknownDevice => ("unknown-device", 404, false),
             Self::UnknownLog => ("unknown-log", 404, false),
@@ -153,7 +156,7 @@ impl Problem {
     }
 
     /// The problems without details.
-    const PLAIN: [Self; 21] = [
+    const PLAIN: [Self; 22] = [
         Self::AccessKeyReused,
         Self::BadSignature,
         Self::IdempotencyMismatch,
@@ -169,6 +172,7 @@ impl Problem {
         Self::SignatureRequired,
         Self::StockFull,
         Self::TooLarge,
+        Self::TooSlow,
         Self::UnknownBlob,
         Self::UnknownDevice,
         Self::UnknownLog,

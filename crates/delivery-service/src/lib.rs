@@ -34,5 +34,5 @@ mod service;
 pub mod store;
 
 pub use error::Error;
-pub use http::Server;
+pub use http::{Options, Server};
 pub use service::{Response, Service};

@@ -3,7 +3,7 @@
 //! The server is this test binary started again with [`child_server`] as its only test.
 
 use crate::http::Client;
-use crate::world::{Directory, Key, UNPACED, bundle, fresh_bytes, sha256, welcome, window};
+use crate::world::{Directory, Key, bundle, fresh_bytes, sha256, unpaced, welcome, window};
 use codec::Opaque;
 use delivery_api::key_package::{ClaimKeyPackage, UploadKeyPackages};
 use delivery_api::log::{CommitBundle, EntryKind, Receipt};
@@ -25,7 +25,7 @@ const DIRECTORY_VARIABLE: &str = "CONCLAVE_CRASH_TEST_DIRECTORY";
 fn child_server() {
     let Ok(directory) = std::env::var(DIRECTORY_VARIABLE) else { return };
     let directory = Path::new(&directory);
-    let server = Server::bind_with("127.0.0.1:0", directory, UNPACED).unwrap();
+    let server = Server::bind_with("127.0.0.1:0", directory, unpaced()).unwrap();
     let draft = directory.join("address.new");
     std::fs::write(&draft, server.local_addr().to_string()).unwrap();
     std::fs::rename(draft, directory.join("address")).unwrap();

@@ -1,12 +1,13 @@
 //! The service as its users see it: one conformance suite, run against every store.
 //!
 //! `conformance!` runs each listed test on the memory model and on SQLite. What concerns files,
-//! sockets or processes has modules of its own: `crash`, `http`, `privacy`.
+//! sockets or processes has modules of its own: `connections`, `crash`, `http`, `privacy`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
 mod concurrency;
+mod connections;
 mod crash;
 mod directory;
 mod http;

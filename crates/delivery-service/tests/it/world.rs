@@ -8,10 +8,10 @@ use delivery_api::request::{self, Failure, Window};
 use delivery_api::{
     Credential, DeviceId, IdempotencyKey, LogId, Position, Problem, PublicKey, Request,
 };
-use delivery_service::Service;
 use delivery_service::core::{Config, Paces, ServiceCore};
 use delivery_service::key::ServiceKey;
 use delivery_service::store::{MemoryStore, SqliteStore, Store};
+use delivery_service::{Options, Service};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +23,11 @@ pub(crate) const DAY_SECONDS: u64 = 86_400;
 
 /// Tests do more in a second than people do in a day.
 pub(crate) const UNPACED: Config = Config { log_entries_kept: None, paces: Paces::UNLIMITED };
+
+/// [`UNPACED`] on a socket.
+pub(crate) fn unpaced() -> Options {
+    Options { config: UNPACED, ..Options::default() }
+}
 
 static COUNTER: AtomicU64 = AtomicU64::new(1);
 

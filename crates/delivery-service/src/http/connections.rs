@@ -1,0 +1,111 @@
+//! Accepting connections, as many as allowed, and serving requests on each.
+
+use super::requests::{Shared, handle};
+use crate::service::Response;
+use delivery_api::Problem;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+
+/// The head of a request: the longest path, an `Authorization` header and what proxies add.
+const HEAD_BYTES_MAX: usize = 16 << 10;
+
+/// Header fields of a request; proxies add some.
+const HEADERS_MAX: usize = 64;
+
+/// How long telling somebody that there are too many connections may take.
+const REFUSAL_SECONDS_MAX: u64 = 1;
+
+/// How long to wait before accepting again when accepting failed, say for want of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+
+/// The connections of a server.
+pub(super) struct Connections {
+    shared: Shared,
+    free: Arc<Semaphore>,
+    /// How many refusals may be under way; beyond it connections are just closed.
+    refusals: Arc<Semaphore>,
+}
+
+impl Connections {
+    pub(super) fn new(shared: Shared) -> Self {
+        let connections_max = shared.options.connections_max.min(Semaphore::MAX_PERMITS);
+        let (free, refusals) = (Semaphore::new(connections_max), Semaphore::new(64));
+        Self { shared, free: Arc::new(free), refusals: Arc::new(refusals) }
+    }
+
+    /// Accepts and serves connections for ever.
+    pub(super) async fn accept(&self, listener: &TcpListener) {
+        loop {
+            // Who connects, by address, is forgotten here.
+            let Ok((stream, _)) = listener.accept().await else {
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            // Answers are small and awaited; a failure costs speed only.
+            let _ = stream.set_nodelay(true);
+            if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
+                let shared = self.shared.clone();
+                tokio::spawn(async move {
+                    serve(stream, shared).await;
+                    drop(permit);
+                });
+            } else if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
+                tokio::spawn(async move {
+                    refuse(stream).await;
+                    drop(permit);
+                });
+            }
+        }
+    }
+
+    /// Waits until no connection is left.
+    pub(super) async fn finished(&self) {
+        let all = u32::try_from(self.shared.options.connections_max).unwrap_or(u32::MAX);
+        // The semaphore is never closed.
+        let _ = self.free.acquire_many(all).await;
+    }
+}
+
+/// Serves the requests of one connection until it ends or the server stops.
+async fn serve(stream: TcpStream, shared: Shared) {
+    let mut stopped = shared.stopped.clone();
+    let head_time_max = shared.options.head_time_max;
+    let router = axum::Router::new().fallback(handle).with_state(shared);
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_time_max)
+        .max_headers(HEADERS_MAX)
+        .max_header_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
+    tokio::pin!(connection);
+    // How a connection ends is the client's business.
+    tokio::select! {
+        _ = connection.as_mut() => return,
+        _ = stopped.wait_for(|stopped| *stopped) => (),
+    }
+    connection.as_mut().graceful_shutdown();
+    let _ = connection.await;
+}
+
+/// Tells a client that there are too many connections.
+async fn refuse(mut stream: TcpStream) {
+    let Response { status, body } = Err(Problem::Unavailable).into();
+    let head = format!(
+        "HTTP/1.1 {status} Service Unavailable\r\nContent-Type: application/octet-stream\r\n\
+         Content-Length: {}\r\nConnection: close\r\n\r\n",
+        body.len()
+    );
+    let telling = async {
+        stream.write_all(head.as_bytes()).await?;
+        stream.write_all(&body).await?;
+        stream.shutdown().await
+    };
+    // Whether it is heard is the client's business.
+    let _ = tokio::time::timeout(Duration::from_secs(REFUSAL_SECONDS_MAX), telling).await;
+}

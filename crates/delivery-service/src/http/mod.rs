@@ -1,0 +1,203 @@
+//! The service on a socket: HTTP/1.1, long polling, bounded everything, graceful shutdown.
+//!
+//! * `connections` accepts, limits how many there are and how long a request's head may take.
+//! * `requests`: every request takes the same way: find the route to know how large the body may
+//!   be, read the body, admit and carry out on a blocking thread (writes on the store's writer),
+//!   and map the outcome to status and body in [`Response`](crate::Response). Nothing of the
+//!   connection, least of all its address, reaches the logic.
+//!
+//! [`Server`] brings its own threads and can be used from any program, async or not.
+
+mod connections;
+mod requests;
+
+use crate::core::{Config, ServiceCore};
+use crate::error::Error;
+use crate::key::ServiceKey;
+use crate::news::News;
+use crate::service::Service;
+use crate::store::SqliteStore;
+use connections::Connections;
+use delivery_api::PublicKey;
+use requests::{Shared, now_seconds};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+
+/// What an operator may choose about the socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// What concerns the logic.
+    pub config: Config,
+    /// Connections at a time; whoever comes beyond it is told that the service is unavailable.
+    /// Readers that wait for news hold one each.
+    pub connections_max: usize,
+    /// How long a connection may take to send the head of a request, the first or the next.
+    pub head_time_max: Duration,
+    /// How long a body may take to arrive.
+    pub body_time_max: Duration,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            config: Config::default(),
+            connections_max: 8192,
+            head_time_max: Duration::from_secs(60),
+            body_time_max: Duration::from_secs(60),
+        }
+    }
+}
+
+/// How long shutting down waits for requests that are being answered.
+const SHUTDOWN_SECONDS_MAX: u64 = 10;
+
+/// How often expired rows are deleted.
+const HOUSEKEEPING_SECONDS: u64 = 3600;
+
+/// A running service.
+pub struct Server {
+    address: SocketAddr,
+    public_key: PublicKey,
+    stop: watch::Sender<bool>,
+    thread: Option<JoinHandle<std::io::Result<()>>>,
+}
+
+impl Server {
+    /// Starts a service that stores in `directory` and listens at `address`; port 0 takes any.
+    ///
+    /// # Errors
+    /// The directory cannot be used, another service uses it, or the address is taken.
+    pub fn bind(address: impl ToSocketAddrs, directory: &Path) -> Result<Self, Error> {
+        Self::bind_with(address, directory, Options::default())
+    }
+
+    /// [`Server::bind`] with the operator's choices.
+    ///
+    /// # Errors
+    /// As [`Server::bind`].
+    pub fn bind_with(
+        address: impl ToSocketAddrs,
+        directory: &Path,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let store = SqliteStore::open(directory)?;
+        let core = ServiceCore::new(ServiceKey::load_or_create(directory)?, options.config);
+        let service = Service::new(Arc::new(core), Arc::new(store));
+        let public_key = service.public_key();
+        let listener = std::net::TcpListener::bind(address)?;
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        let (stop, stopped) = watch::channel(false);
+        let thread =
+            std::thread::Builder::new().name("delivery-http".to_owned()).spawn(move || {
+                let result = runtime.block_on(serve(listener, service, options, stopped));
+                runtime.shutdown_timeout(Duration::from_secs(1));
+                result
+            })?;
+        Ok(Self { address, public_key, stop, thread: Some(thread) })
+    }
+
+    /// Where the service listens.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The key that signs receipts.
+    #[must_use]
+    pub fn public_key(&self) -> PublicKey {
+        self.public_key
+    }
+
+    /// Stops accepting, answers what is being answered, closes the store.
+    ///
+    /// # Errors
+    /// The socket failed while the service ran.
+    pub fn shutdown(mut self) -> Result<(), Error> {
+        self.stop()
+    }
+
+    /// Runs until the process is asked to end (interrupt or terminate), then shuts down.
+    ///
+    /// # Errors
+    /// Signals cannot be received, or the socket failed while the service ran.
+    pub fn run_until_signal(mut self) -> Result<(), Error> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(signal())?;
+        self.stop()
+    }
+
+    fn stop(&mut self) -> Result<(), Error> {
+        self.stop.send_replace(true);
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(result)) => Ok(result?),
+            Some(Err(_)) => Err(Error::Io(std::io::Error::other("the server thread panicked"))),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // Whoever wants to know uses `shutdown`.
+        let _ = self.stop();
+    }
+}
+
+async fn signal() -> std::io::Result<()> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut terminate = signal(SignalKind::terminate())?;
+        tokio::select! {
+            result = tokio::signal::ctrl_c() => result,
+            _ = terminate.recv() => Ok(()),
+        }
+    }
+    #[cfg(not(unix))]
+    tokio::signal::ctrl_c().await
+}
+
+async fn serve(
+    listener: std::net::TcpListener,
+    service: Service,
+    options: Options,
+    stopped: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let listener = TcpListener::from_std(listener)?;
+    let news = Arc::new(News::new());
+    let housekeeping = tokio::spawn(housekeep(service.clone()));
+    let shared = Shared { service, news, options, stopped: stopped.clone() };
+    let connections = Connections::new(shared);
+    tokio::select! {
+        () = connections.accept(&listener) => (),
+        () = until_stopped(stopped) => (),
+    }
+    // Nobody new; those who are being answered get a moment.
+    drop(listener);
+    let patience = Duration::from_secs(SHUTDOWN_SECONDS_MAX);
+    let _ = tokio::time::timeout(patience, connections.finished()).await;
+    housekeeping.abort();
+    Ok(())
+}
+
+async fn until_stopped(mut stopped: watch::Receiver<bool>) {
+    // An error means that the handle is gone, which is a reason to stop too.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+async fn housekeep(service: Service) {
+    let mut interval = tokio::time::interval(Duration::from_secs(HOUSEKEEPING_SECONDS));
+    loop {
+        interval.tick().await;
+        let service = service.clone();
+        // If it fails, the next round tries again.
+        let _ = tokio::task::spawn_blocking(move || service.housekeep(now_seconds())).await;
+    }
+}
