@@ -1,11 +1,9 @@
 //! Instructions instead of time: a guard against regressions that does not depend on how busy the
 //! machine is.
 //!
-//! Valgrind's callgrind counts the instructions of a process that prepares a group and repeats an
-//! operation a few times, and of one that repeats it more often; the difference, divided by the
-//! difference in repetitions, is what the operation takes. The expected numbers are committed
-//! (`instructions.json`); more than the tolerance above them is a failure. Less is reported, so that
-//! the numbers can be brought down.
+//! Valgrind's callgrind counts the instructions below one function of a process that prepares a
+//! group and repeats an operation. The expected numbers are committed (`instructions.json`); more
+//! than the tolerance above them is a failure.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -28,8 +26,11 @@ pub const EXPECTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/instructions.js
 /// them the paths through big numbers and maps.
 const TOLERANCE_PERCENT: u64 = 10;
 
-/// How often an operation is repeated in the shorter and the longer process.
-const REPETITIONS: (u64, u64) = (2, 12);
+/// How often an operation is repeated.
+const REPETITIONS: u64 = 10;
+
+/// The function below which instructions are counted, as valgrind names it.
+const COUNTED: &str = "--toggle-collect=bench::scenario::guarded::counted*";
 
 /// Prepares a group of this size and repeats an operation.
 pub fn work(operation: Guarded, times: u64) -> Result<(), Failure> {
@@ -39,14 +40,14 @@ pub fn work(operation: Guarded, times: u64) -> Result<(), Failure> {
     repeat(operation, times, (new, &material))
 }
 
-/// The instructions of a process that repeats an operation so often.
-fn count(operation: Guarded, times: u64) -> Result<u64, Failure> {
+/// The instructions of an operation.
+fn count(operation: Guarded) -> Result<u64, Failure> {
     let name = operation.to_possible_value();
     let name = name.map(|value| value.get_name().to_string()).unwrap_or_default();
     let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", COUNTED])
         .arg(std::env::current_exe()?)
-        .args(["repeat", &name, &times.to_string()])
+        .args(["repeat", &name, &REPETITIONS.to_string()])
         .env("RAYON_NUM_THREADS", "1")
         .output()
         .map_err(|error| format!("valgrind does not start: {error}"))?;
@@ -56,7 +57,8 @@ fn count(operation: Guarded, times: u64) -> Result<u64, Failure> {
     }
     let collected = words.lines().find_map(|line| line.split_once("Collected : "));
     let (_, number) = collected.ok_or("valgrind did not say what it collected")?;
-    Ok(number.trim().parse()?)
+    let number: u64 = number.trim().parse()?;
+    Ok(number / REPETITIONS)
 }
 
 /// Counts every guarded operation; compares with what is committed, or replaces that.
@@ -66,10 +68,9 @@ pub fn guard(update: bool) -> Result<(), Failure> {
         if update { BTreeMap::new() } else { serde_json::from_slice(&fs::read(path)?)? };
     let (mut counted, mut worse) = (BTreeMap::new(), Vec::new());
     for &operation in Guarded::value_variants() {
-        let (few, many) = REPETITIONS;
-        // The first process may have to make what the others find in the cache.
+        // What valgrind would take long for is in the cache after this.
         work(operation, 0)?;
-        let taken = (count(operation, many)?.saturating_sub(count(operation, few)?)) / (many - few);
+        let taken = count(operation)?;
         let name = operation.to_string();
         match expected.get(&name) {
             Some(&before) => {

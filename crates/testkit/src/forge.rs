@@ -32,7 +32,7 @@ use wire::{
 
 use crate::{Person, SeededRandom};
 
-pub use commit::{Changes, DraftCommit, ForgedCommit};
+pub use commit::{Changes, DraftCommit, ForgedCommit, PathChange};
 pub use welcome::WelcomeForge;
 
 /// Everything that a member knows in an epoch, in the open.

@@ -118,6 +118,7 @@ fn joins(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
     for _ in 0..wanted {
         let mut newcomer = (stage.new)("newcomer")?;
         let key_package = [newcomer.key_package()?];
+        newcomer.persist()?;
         let added = commit_and_apply(&mut *pair.first, Change::Add(&key_package))?;
         process(&mut *pair.last, &added.made.commit)?;
         let (welcome, tree) = (added.made.welcome.ok_or("no Welcome")?, pair.first.ratchet_tree()?);

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use codec::Encode;
-use crypto::{Secret, Suite};
+use codec::{Encode, Opaque};
+use crypto::{HpkePublicKey, Secret, Suite};
 use protection::{ConfirmedTranscriptHash, MessageSecrets, RatchetLimits, SecretTree};
 use tree::rules::LifetimeRules;
 use tree::{
@@ -94,10 +94,7 @@ impl Insider {
 
     /// An external commit, signed with the insider's present signer: give it a new one first.
     pub fn draft_external(&mut self, others: &[ListedProposal]) -> DraftCommit {
-        let external = self.secrets.external_key_pair(&self.suite).expect("keys derive");
-        let key = &external.public_key;
-        let sent = InitSecret::send_external(&self.suite, key, &mut self.random);
-        let (kem_output, init_secret) = sent.expect("the group has an external key");
+        let (kem_output, init_secret) = self.send_external();
         let mut proposals = vec![self.listed(Proposal::ExternalInit(kem_output))];
         proposals.extend_from_slice(others);
         proposals.iter_mut().for_each(|listed| listed.sender = ProposalSender::Joiner);
@@ -129,33 +126,50 @@ impl Insider {
             extensions: applied.extensions.clone(),
             added: applied.added.iter().map(|added| added.index).collect(),
         };
-        self.draft_of(changes, with_path, |_| {})
+        self.draft_of(changes, with_path.then(PathChange::default))
     }
 
-    /// A commit of these changes, whatever they are. `change_leaf` has the new leaf of the path
-    /// before it is signed; the tree of the next epoch holds what it makes.
-    pub fn draft_of(
-        &mut self,
-        changes: Changes,
-        with_path: bool,
-        change_leaf: impl FnOnce(&mut LeafNode),
-    ) -> DraftCommit {
+    /// An external commit of these changes, whatever they are, signed with the insider's present
+    /// signer. The ExternalInit comes first.
+    pub fn draft_external_of(&mut self, mut changes: Changes) -> DraftCommit {
+        let (kem_output, init_secret) = self.send_external();
+        let init = ProposalOrRef::Proposal(Box::new(Proposal::ExternalInit(kem_output)));
+        changes.proposals.insert(0, init);
+        changes.leaf = changes.tree.place_for_new_leaf().expect("there is room");
+        let mut draft = self.draft_of(changes, Some(PathChange::default()));
+        draft.content.sender = Sender::NewMemberCommit;
+        draft.init_secret = Some(init_secret);
+        draft
+    }
+
+    fn send_external(&mut self) -> (Opaque, InitSecret) {
+        let external = self.secrets.external_key_pair(&self.suite).expect("keys derive");
+        let key = &external.public_key;
+        let sent = InitSecret::send_external(&self.suite, key, &mut self.random);
+        sent.expect("the group has an external key")
+    }
+
+    /// A commit of these changes, whatever they are. The tree of the next epoch holds what the path
+    /// says.
+    pub fn draft_of(&mut self, changes: Changes, path: Option<PathChange<'_>>) -> DraftCommit {
         let suite = self.suite.clone();
         let Changes { proposals, mut tree, leaf, extensions, added } = changes;
-        let path = with_path.then(|| {
+        let path = path.map(|change| {
             let path = NewPath::generate(&suite, &tree, leaf, &mut self.random);
             let path = path.expect("keys can be made");
-            let keys = path.public_keys().into_iter();
-            let parent_hash = tree.merge_path_keys(&suite, leaf, keys).expect("the path fits");
+            let mut keys = path.public_keys();
+            (change.keys)(&mut keys);
+            let merged = tree.merge_path_keys(&suite, leaf, keys.iter().cloned());
+            let parent_hash = merged.expect("the path fits");
             // Whoever joins looks like the insider, but for the keys.
             let mut leaf_node = (**self.tree.leaf(self.leaf).expect("has a leaf")).clone();
             leaf_node.encryption_key = path.leaf_public_key().clone();
             leaf_node.signature_key = self.signer.public_key().clone();
             leaf_node.leaf_node_source = LeafNodeSource::Commit { parent_hash };
-            change_leaf(&mut leaf_node);
+            (change.leaf)(&mut leaf_node);
             self.sign_leaf(&mut leaf_node, leaf.as_u32());
             tree.set_leaf(leaf, leaf_node.clone());
-            (path, leaf_node)
+            (path, keys, leaf_node)
         });
         let tree_hash = tree.tree_hash(&suite).expect("the tree can be hashed");
         let context = GroupContext {
@@ -179,13 +193,17 @@ impl Insider {
             init_secret: None,
             added: added.iter().map(|&index| (index, None)).collect(),
         };
-        let Some((path, leaf_node)) = path else {
+        let Some((path, keys, leaf_node)) = path else {
             draft.private.retain_matching(&draft.next.tree);
             return draft;
         };
         let path_context =
             PathContext { tree: &draft.next.tree, added: &joiners, group_context: &group_context };
-        let nodes = path.seal(&suite, &path_context, &mut self.random).expect("keys encrypt");
+        let sealed = path.seal(&suite, &path_context, &mut self.random);
+        let mut nodes = sealed.expect("keys encrypt");
+        for (node, encryption_key) in nodes.iter_mut().zip(keys) {
+            node.encryption_key = encryption_key;
+        }
         draft.commit().path = Some(UpdatePath { leaf_node, nodes });
         let path_secret = |index| path.path_secret_for(index).map(|it| it.as_secret().duplicate());
         draft.added = added.iter().map(|&index| (index, path_secret(index))).collect();
@@ -203,6 +221,20 @@ impl Insider {
             extensions: self.context.extensions.clone(),
             added: Vec::new(),
         }
+    }
+}
+
+/// What is changed in a path before anything depends on it.
+pub struct PathChange<'a> {
+    /// Changes the public keys along the filtered direct path.
+    pub keys: &'a dyn Fn(&mut Vec<HpkePublicKey>),
+    /// Changes the new leaf, which is signed afterwards.
+    pub leaf: &'a dyn Fn(&mut LeafNode),
+}
+
+impl Default for PathChange<'_> {
+    fn default() -> Self {
+        Self { keys: &|_| {}, leaf: &|_| {} }
     }
 }
 

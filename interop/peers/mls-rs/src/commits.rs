@@ -104,7 +104,7 @@ fn response(
 
 /// A proposal that a commit carries by value.
 enum ByValue {
-    Add(mls_rs::MlsMessage),
+    Add(Box<mls_rs::MlsMessage>),
     Remove(u32),
     ExternalPsk(ExternalPskId),
     ResumptionPsk(u64),
@@ -114,7 +114,7 @@ enum ByValue {
 impl ByValue {
     fn read(member: &Member, description: proto::ProposalDescription) -> Result<Self, Failure> {
         Ok(match &*description.proposal_type {
-            b"add" => Self::Add(decode::message(&description.key_package)?),
+            b"add" => Self::Add(Box::new(decode::message(&description.key_package)?)),
             b"remove" => Self::Remove(member.leaf_named(&description.removed_id)?),
             b"externalPSK" => Self::ExternalPsk(ExternalPskId::new(description.psk_id)),
             b"resumptionPSK" => Self::ResumptionPsk(description.epoch_id),
@@ -133,7 +133,7 @@ impl ByValue {
         commit: CommitBuilder<'_, Config>,
     ) -> Result<CommitBuilder<'_, Config>, Failure> {
         Ok(match self {
-            Self::Add(key_package) => commit.add_member(key_package)?,
+            Self::Add(key_package) => commit.add_member(*key_package)?,
             Self::Remove(leaf) => commit.remove_member(leaf)?,
             Self::ExternalPsk(psk_id) => commit.add_external_psk(psk_id)?,
             Self::ResumptionPsk(epoch) => commit.add_resumption_psk(epoch)?,

@@ -10,8 +10,8 @@ use crate::failure::Failure;
 use crate::slots::Slots;
 
 /// What `Unprotect` cannot do.
-pub(crate) const PAST_SENDER: &str = "a message of an earlier epoch from someone who has since been \
-    removed, or has another signature key, is refused (MemberNotFound); RFC 9420 has no such rule";
+pub(crate) const PAST_SENDER: &str = "a message of an earlier epoch is refused if its sender has \
+    since been removed or has another signature key (MemberNotFound); RFC 9420 has no such rule";
 
 impl Slots {
     /// Always with `external_pub`.
