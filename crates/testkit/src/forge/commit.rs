@@ -133,7 +133,7 @@ impl Insider {
     /// signer. The ExternalInit comes first.
     pub fn draft_external_of(&mut self, mut changes: Changes) -> DraftCommit {
         let (kem_output, init_secret) = self.send_external();
-        let init = ProposalOrRef::Proposal(Box::new(Proposal::ExternalInit(kem_output)));
+        let init = ProposalOrRef::Proposal(Arc::new(Proposal::ExternalInit(kem_output)));
         changes.proposals.insert(0, init);
         changes.leaf = changes.tree.place_for_new_leaf().expect("there is room");
         let mut draft = self.draft_of(changes, Some(PathChange::default()));
