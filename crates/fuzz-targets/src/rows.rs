@@ -7,10 +7,9 @@ use std::cell::OnceCell;
 
 use crypto::Secret;
 use mls::{
-    Client, CommitOptions, Error, ExternalJoinOptions, Group, Misuse, MlsMessage, Propose, RowKey,
-    Storage,
+    Client, CommitOptions, Delta, Error, ExternalJoinOptions, Group, MemoryStorage, Misuse,
+    MlsMessage, Propose, RowKey, RowKind, Storage, StorageError,
 };
-use mls::{Delta, MemoryStorage, RowKind, StorageError};
 use testkit::{NOW, Person, SeededRandom, Traits, group_of};
 
 use crate::Outcome;
