@@ -48,6 +48,7 @@ pub mod repair;
 pub mod request;
 pub mod route;
 pub mod service;
+pub mod sync;
 
 pub use auth::{Authorization, Credential, RequestTbs};
 pub use id::{BlobId, ChainHash, DeviceId, IdempotencyKey, LogId, Name, Position, PublicKey};

@@ -58,6 +58,15 @@ pub const ANCHORS_MAX: usize = 8;
 /// Commits that one repair restates; more take several.
 pub const RESTATED_MAX: usize = 1000;
 
+/// Cursors of one sync; whoever is in more groups asks twice.
+pub const SYNC_CURSORS_MAX: usize = 1000;
+
+/// Entries of one log in the answer to a sync; the rest is read as usual.
+pub const SYNC_ENTRIES_MAX: u32 = 100;
+
+/// One sync: its cursors have about 140 bytes each.
+pub const SYNC_BYTES_MAX: usize = SYNC_CURSORS_MAX * 160;
+
 /// Welcomes of one bundle.
 pub const WELCOMES_MAX: usize = 10_000;
 

@@ -16,6 +16,7 @@ use crate::problem::Problem;
 use crate::repair::{Repair, Repaired};
 use crate::route::{Method, Route};
 use crate::service::{Done, ServiceInfo};
+use crate::sync::{Sync, Synced};
 use codec::{Decode, DecodeError, Encode};
 use std::marker::PhantomData;
 
@@ -211,6 +212,12 @@ pub fn append(log: LogId, append: &Append) -> Request<Receipt> {
 #[must_use]
 pub fn read_log(log: LogId, window: Window) -> Request<LogPage> {
     Request::new(Route::ReadLog { log, window: window.clamped() }, Vec::new())
+}
+
+/// Asks for the news of many logs; every cursor brings a signature of its own.
+#[must_use]
+pub fn sync(sync: &Sync) -> Request<Synced> {
+    Request::new(Route::Sync, sync.to_bytes())
 }
 
 /// Fetches the published GroupInfo; signed by an access key that reaches it, or by the join key.

@@ -85,6 +85,8 @@ pub enum Route {
     ServiceInfo,
     /// Asks what is left of the own key packages.
     Stock(DeviceId),
+    /// Asks for the news of many logs.
+    Sync,
     /// Uploads own key packages.
     UploadKeyPackages(DeviceId),
 }
@@ -111,6 +113,7 @@ impl Route {
             | Self::Commit { .. }
             | Self::PutItem(_)
             | Self::Repair(_)
+            | Self::Sync
             | Self::UploadKeyPackages(_) => Method::Post,
             Self::CreateLog(_) | Self::PutBlob(_) | Self::PutName(_) | Self::RegisterDevice(_) => {
                 Method::Put
@@ -140,6 +143,7 @@ impl Route {
             Self::RegisterDevice(device) => format!("/v1/devices/{device}"),
             Self::Repair(log) => format!("/v1/logs/{log}/repairs"),
             Self::ServiceInfo => WELL_KNOWN_PATH.to_owned(),
+            Self::Sync => "/v1/sync".to_owned(),
             Self::Stock(device) | Self::UploadKeyPackages(device) => {
                 format!("/v1/devices/{device}/key-packages")
             }
@@ -157,6 +161,7 @@ impl Route {
         let route = match (segments.as_slice(), query) {
             ([".well-known", "conclave-delivery"], None) => Self::ServiceInfo,
             (["v1", "health"], None) => Self::Health,
+            (["v1", "sync"], None) => Self::Sync,
             (["v1", "logs", log, rest @ ..], query) => {
                 Self::parse_log(method, LogId::from_hex(log)?, rest, query)?
             }
@@ -222,6 +227,7 @@ impl Route {
             Self::Commit { .. } => limits::BUNDLE_BYTES_MAX,
             Self::PutBlob(_) => limits::BLOB_BYTES_MAX,
             Self::PutItem(_) => limits::ITEM_BYTES_MAX + FRAME_BYTES_MAX,
+            Self::Sync => limits::SYNC_BYTES_MAX,
             Self::UploadKeyPackages(_) => limits::UPLOAD_BYTES_MAX,
             Self::Acknowledge(_)
             | Self::ClaimKeyPackage(_)
@@ -272,6 +278,7 @@ mod tests {
             Route::Repair(log),
             Route::ServiceInfo,
             Route::Stock(device),
+            Route::Sync,
             Route::UploadKeyPackages(device),
         ]
     }

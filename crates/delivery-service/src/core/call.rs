@@ -15,6 +15,7 @@ use delivery_api::log::{Append, CommitBundle, CreateLog};
 use delivery_api::repair::Repair;
 use delivery_api::request::Window;
 use delivery_api::service::Done;
+use delivery_api::sync::{SignedCursor, Sync};
 use delivery_api::{
     Authorization, BlobId, Credential, DeviceId, LogId, Name, Position, Problem, PublicKey,
     RequestTbs, Route, limits,
@@ -81,6 +82,14 @@ pub(super) struct Submission {
 pub(super) struct Claim {
     pub(super) owner: DeviceId,
     pub(super) suite: u16,
+}
+
+/// A log whose news is asked for, and the key that asked, or why it does not count.
+#[derive(Debug)]
+pub(super) struct SyncCursor {
+    pub(super) log: LogId,
+    pub(super) after: Position,
+    pub(super) key: Result<VerifiedKey, Problem>,
 }
 
 /// A request that passed every check that needs no rows.
@@ -165,6 +174,9 @@ pub(super) enum Command {
     Stock {
         owner: Owner,
     },
+    Sync {
+        cursors: Vec<SyncCursor>,
+    },
     UploadKeyPackages {
         owner: Owner,
         upload: UploadKeyPackages,
@@ -195,7 +207,8 @@ impl Call {
             | Command::ReadInbox { .. }
             | Command::ReadLog { .. }
             | Command::ServiceInfo
-            | Command::Stock { .. } => false,
+            | Command::Stock { .. }
+            | Command::Sync { .. } => false,
         }
     }
 
@@ -227,7 +240,8 @@ impl Call {
             | Command::ReadLog { .. }
             | Command::RegisterDevice { .. }
             | Command::ServiceInfo
-            | Command::Stock { .. } => Vec::new(),
+            | Command::Stock { .. }
+            | Command::Sync { .. } => Vec::new(),
         }
     }
 
@@ -314,6 +328,7 @@ impl Admission<'_> {
             Route::Repair(log) => self.repair(log)?,
             Route::ServiceInfo => Command::ServiceInfo,
             Route::Stock(device) => Command::Stock { owner: self.owner(device)? },
+            Route::Sync => self.sync()?,
             Route::UploadKeyPackages(device) => self.upload(device)?,
         })
     }
@@ -357,6 +372,20 @@ impl Admission<'_> {
         Ok(Command::PutName { owner: Owner(device), name, record })
     }
 
+    fn sync(&self) -> Result<Command, Problem> {
+        let Sync { time_seconds, cursors } = self.body()?;
+        if cursors.len() > limits::SYNC_CURSORS_MAX {
+            return Err(Problem::TooLarge);
+        }
+        self.verify_time(time_seconds)?;
+        let verify = |signed: &SignedCursor| {
+            let tbs = signed.cursor().to_be_signed(self.service, time_seconds);
+            let key = verify(signed.key, &tbs, &signed.signature);
+            SyncCursor { log: signed.log, after: signed.after, key }
+        };
+        Ok(Command::Sync { cursors: cursors.iter().map(verify).collect() })
+    }
+
     fn upload(&self, device: DeviceId) -> Result<Command, Problem> {
         let upload: UploadKeyPackages = self.body()?;
         let mut all = upload.key_packages.iter().chain(&upload.last_resort);
@@ -377,19 +406,21 @@ impl Admission<'_> {
         let header = self.raw.authorization.ok_or(Problem::SignatureRequired)?;
         let authorization = Authorization::parse(header).ok_or(Problem::BadSignature)?;
         let Authorization { key, time_seconds, signature } = authorization;
-        if time_seconds.abs_diff(self.now_seconds) > limits::CLOCK_SKEW_SECONDS_MAX {
-            return Err(Problem::StaleRequest { service_time_seconds: self.now_seconds });
-        }
+        self.verify_time(time_seconds)?;
         let tbs = RequestTbs {
             credential: Credential { service: self.service, key, time_seconds },
             method: self.raw.method,
             path: self.raw.path,
             body: self.raw.body,
         };
-        UnparsedPublicKey::new(&ED25519, key.as_bytes())
-            .verify(&tbs.to_bytes(), &signature)
-            .map_err(|_| Problem::BadSignature)?;
-        Ok(VerifiedKey(key))
+        verify(key, &tbs.to_bytes(), &signature)
+    }
+
+    fn verify_time(&self, time_seconds: u64) -> Result<(), Problem> {
+        if time_seconds.abs_diff(self.now_seconds) > limits::CLOCK_SKEW_SECONDS_MAX {
+            return Err(Problem::StaleRequest { service_time_seconds: self.now_seconds });
+        }
+        Ok(())
     }
 
     fn owner(&self, device: DeviceId) -> Result<Owner, Problem> {
@@ -411,4 +442,12 @@ impl Admission<'_> {
         let request_hash = super::log::sha256(&hashed);
         Ok(Submission { key, request_hash, now_seconds: self.now_seconds })
     }
+}
+
+/// The key, if the signature is its own over these bytes.
+fn verify(key: PublicKey, tbs: &[u8], signature: &[u8]) -> Result<VerifiedKey, Problem> {
+    UnparsedPublicKey::new(&ED25519, key.as_bytes())
+        .verify(tbs, signature)
+        .map_err(|_| Problem::BadSignature)?;
+    Ok(VerifiedKey(key))
 }

@@ -300,6 +300,21 @@ pub(super) fn read(rows: &mut dyn Rows, log: LogId, key: &VerifiedKey, window: &
     Ok(Answer { may_wait, ..Answer::new(&page) })
 }
 
+/// What a key may read behind a position, if there is anything.
+pub(super) fn news(
+    rows: &mut dyn Rows,
+    log: LogId,
+    key: PublicKey,
+    window: &Window,
+) -> Result<Option<LogPage>, Problem> {
+    let row = existing(rows, log)?;
+    let reach = Reach::of_key(rows, log, &row, key)?;
+    if reach.start <= window.after && window.after == reach.end {
+        return Ok(None);
+    }
+    page(rows, log, key, window).map(Some)
+}
+
 fn page(
     rows: &mut dyn Rows,
     log: LogId,

@@ -18,6 +18,7 @@ mod key_packages;
 mod log;
 mod pace;
 mod repair;
+mod sync;
 
 pub use call::{Call, RawRequest, Topic};
 pub use pace::{Pace, Paces};
@@ -146,6 +147,7 @@ impl ServiceCore {
                 Ok(Answer::new(&ServiceInfo { version: PROTOCOL_VERSION, key: self.public_key() }))
             }
             Command::Stock { owner } => key_packages::stock(rows, owner, call.now_seconds),
+            Command::Sync { cursors } => sync::sync(rows, cursors),
             Command::UploadKeyPackages { owner, upload } => {
                 key_packages::upload(rows, owner, upload, call.now_seconds)
             }

@@ -18,6 +18,7 @@ mod pace;
 mod privacy;
 mod repair;
 mod retry;
+mod sync;
 mod world;
 
 macro_rules! conformance {
@@ -74,6 +75,11 @@ conformance! {
         a_used_idempotency_key_is_refused_for_anything_else,
         a_receipt_is_remembered_seven_days_and_then_forgotten,
         a_refused_submission_does_not_use_up_its_key;
+    sync:
+        only_logs_with_news_are_answered,
+        a_cursor_gets_no_more_than_its_key_may_read,
+        a_full_answer_tells_where_to_read_on,
+        a_sync_is_bounded_and_of_its_time;
     inbox:
         an_item_stays_until_it_is_acknowledged,
         only_the_owner_reads_and_acknowledges,
