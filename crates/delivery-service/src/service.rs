@@ -3,7 +3,7 @@
 //! Tests, simulations and programs that embed the service use it directly; `http` puts it on a
 //! socket.
 
-use crate::core::{Answer, Call, RawRequest, ServiceCore};
+use crate::core::{Answer, Call, EXPIRING_LOGS_MAX, RawRequest, ServiceCore};
 use crate::store::{Outcome, Store, Work};
 use codec::{Decode, Encode};
 use delivery_api::request::Failure;
@@ -80,7 +80,16 @@ impl Service {
     /// The store failed.
     pub fn housekeep(&self, now_seconds: u64) -> Result<(), Problem> {
         let core = Arc::clone(&self.core);
-        self.write_blocking(Box::new(move |rows| core.housekeep(rows, now_seconds))).map(drop)
+        self.write_blocking(Box::new(move |rows| core.housekeep(rows, now_seconds)))?;
+        loop {
+            let core = Arc::clone(&self.core);
+            let work: Work = Box::new(move |rows| core.expire_entries(rows, now_seconds));
+            let answer = self.write_blocking(work)?;
+            let count = u32::from_bytes(&answer.body).map_err(|_| Problem::Internal)?;
+            if count < EXPIRING_LOGS_MAX {
+                return Ok(());
+            }
+        }
     }
 
     /// Ends the retention of a log's entries before `oldest`.

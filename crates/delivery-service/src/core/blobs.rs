@@ -8,9 +8,15 @@ use delivery_api::blob::Blob;
 use delivery_api::{BlobId, Problem};
 
 /// Stores a blob for a registered device, which is not recorded. Admission checked the hash.
-pub(super) fn put(rows: &mut dyn Rows, sender: &Sender, blob: BlobId, bytes: &[u8]) -> Outcome {
+pub(super) fn put(
+    rows: &mut dyn Rows,
+    sender: &Sender,
+    blob: BlobId,
+    bytes: &[u8],
+    stored_day: Option<u64>,
+) -> Outcome {
     verify_registered(rows, sender.device())?;
-    rows.put_blob(blob, bytes)?;
+    rows.put_blob(blob, bytes, stored_day)?;
     Ok(Answer::done())
 }
 

@@ -7,7 +7,7 @@
 //! alone commits, and it reads to the end.
 
 use super::call::{Submission, Topic, VerifiedKey};
-use super::{Answer, ServiceCore, answer_given, inbox, remember_answer};
+use super::{Answer, EXPIRING_LOGS_MAX, ServiceCore, answer_given, day, inbox, remember_answer};
 use crate::store::{LogRow, Outcome, Range, Rows, Scope, SegmentRow};
 use aws_lc_rs::digest::{SHA256, digest};
 use codec::{Encode, Opaque};
@@ -149,6 +149,7 @@ pub(super) fn commit(
     let entry =
         NewEntry { kind: EntryKind::Commit, removes: bundle.removes, bytes: &bundle.commit };
     append_entry(rows, log, &mut row, &entry)?;
+    mark_day(core, rows, log, (row.end, submission.now_seconds))?;
     rows.put_segment(
         log,
         &SegmentRow {
@@ -240,6 +241,7 @@ pub(super) fn append(
     verify_unlocked(&row)?;
     let entry = NewEntry { kind: append.lane.kind(), removes: false, bytes: &append.bytes };
     append_entry(rows, log, &mut row, &entry)?;
+    mark_day(core, rows, log, (row.end, submission.now_seconds))?;
     let answer = receipt(core, log, &row);
     remember_answer(rows, scope, &append.idempotency_key, submission, &answer)?;
     keep_only(core, rows, log, &row)?;
@@ -386,4 +388,35 @@ fn keep_only(
     let Some(kept) = core.config.log_entries_kept else { return Ok(()) };
     let oldest = Position(row.end.next().0.saturating_sub(kept.max(1)));
     if oldest > row.oldest { truncate(rows, log, oldest) } else { Ok(()) }
+}
+
+/// Notes the first entry of a day, if entries expire by age.
+fn mark_day(
+    core: &ServiceCore,
+    rows: &mut dyn Rows,
+    log: LogId,
+    (position, now_seconds): (Position, u64),
+) -> Result<(), Problem> {
+    let today = day(now_seconds);
+    // Should the clock have gone back, the entry counts as written on the later day.
+    if core.config.log_days_kept.is_none() || rows.last_day(log)?.is_some_and(|last| last >= today)
+    {
+        return Ok(());
+    }
+    Ok(rows.put_day(log, today, position)?)
+}
+
+/// Forgets entries written before a day, in some of the logs that have such entries.
+pub(super) fn expire(rows: &mut dyn Rows, before: u64) -> Outcome {
+    let logs = rows.logs_with_day_before(before, EXPIRING_LOGS_MAX)?;
+    let mut count = 0_u32;
+    for log in logs {
+        let row = existing(rows, log)?;
+        // What was written before the first noted day counts as written on it.
+        let oldest = rows.first_position_since(log, before)?.unwrap_or(row.end.next());
+        truncate(rows, log, oldest)?;
+        rows.delete_days_before(log, before)?;
+        count += 1;
+    }
+    Ok(Answer::new(&count))
 }

@@ -7,6 +7,9 @@
 //! 2. [`ServiceCore::execute`] carries the call out on the rows of one transaction: a writing one
 //!    if [`Call::writes`]. An error means that the transaction's changes must not be kept.
 //!
+//! Now and then, [`ServiceCore::housekeep`] and [`ServiceCore::expire_entries`] forget what has
+//! expired.
+//!
 //! One file per primitive: `log`, `inbox`, `key_packages`, `blobs`, and apart from them
 //! `directory`.
 
@@ -57,12 +60,20 @@ impl Answer {
     }
 }
 
+/// Logs whose entries expire in one transaction; others are served in between.
+pub const EXPIRING_LOGS_MAX: u32 = 50;
+
 /// What an operator may choose.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Config {
     /// How many entries of a log to keep; `None` keeps all. Readers behind get
     /// [`Problem::Gone`] with the oldest position, never a silent gap.
     pub log_entries_kept: Option<u64>,
+    /// For how many days to keep an entry at least; `None` keeps it for ever, and then nothing is
+    /// stored about when it came.
+    pub log_days_kept: Option<u64>,
+    /// For how many days to keep a blob at least after it was last put; `None` as above.
+    pub blob_days_kept: Option<u64>,
     /// How often the same may be done.
     pub paces: Paces,
 }
@@ -132,7 +143,10 @@ impl ServiceCore {
                 rows.log_for_update(LogId::new([0; 32]))?;
                 Ok(Answer::done())
             }
-            Command::PutBlob { sender, blob, bytes } => blobs::put(rows, sender, *blob, bytes),
+            Command::PutBlob { sender, blob, bytes } => {
+                let stored_day = self.config.blob_days_kept.map(|_| day(call.now_seconds));
+                blobs::put(rows, sender, *blob, bytes, stored_day)
+            }
             Command::PutItem { recipient, submission, item } => {
                 inbox::put(rows, *recipient, submission, item)
             }
@@ -154,14 +168,27 @@ impl ServiceCore {
         }
     }
 
-    /// Forgets answers and key packages that have expired.
+    /// Forgets answers, key packages and blobs that have expired.
     ///
     /// # Errors
     /// The store failed.
     pub fn housekeep(&self, rows: &mut dyn Rows, now_seconds: u64) -> Outcome {
         rows.delete_answers_before(day(now_seconds))?;
         rows.delete_key_packages_before(now_seconds)?;
+        if let Some(kept) = self.config.blob_days_kept {
+            rows.delete_blobs_before(day(now_seconds).saturating_sub(kept))?;
+        }
         Ok(Answer::done())
+    }
+
+    /// Forgets the entries of some logs that have expired; the answer's body is their number, a
+    /// `uint32`, and [`EXPIRING_LOGS_MAX`] if there may be more.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn expire_entries(&self, rows: &mut dyn Rows, now_seconds: u64) -> Outcome {
+        let Some(kept) = self.config.log_days_kept else { return Ok(Answer::new(&0_u32)) };
+        log::expire(rows, day(now_seconds).saturating_sub(kept))
     }
 
     /// Ends the retention of a log's entries before `oldest`.

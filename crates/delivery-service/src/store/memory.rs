@@ -57,13 +57,15 @@ struct Tables {
     segments: BTreeMap<(LogId, Position), SegmentRow>,
     anchors: BTreeMap<LogId, Vec<PublicKey>>,
     entries: BTreeMap<(LogId, Position), (Entry, ChainHash)>,
+    days: BTreeMap<(LogId, u64), Position>,
     group_infos: BTreeMap<LogId, PublishedGroupInfo>,
     answers: BTreeMap<(Scope, IdempotencyKey), AnswerRow>,
     devices: BTreeMap<DeviceId, u64>,
     items: BTreeMap<(DeviceId, u64), Item>,
     /// By order of upload; the flag says whether it is in stock.
     key_packages: Vec<(DeviceId, KeyPackageRow, bool)>,
-    blobs: BTreeMap<BlobId, Vec<u8>>,
+    /// With the day when each was stored.
+    blobs: BTreeMap<BlobId, (Vec<u8>, Option<u64>)>,
     names: BTreeMap<Name, NameRow>,
 }
 
@@ -134,6 +136,34 @@ impl LogRows for Tables {
 
     fn delete_entries_before(&mut self, log: LogId, position: Position) -> Stored<()> {
         self.entries.retain(|(of, at), _| *of != log || *at >= position);
+        Ok(())
+    }
+
+    fn last_day(&mut self, log: LogId) -> Stored<Option<u64>> {
+        let mut days = self.days.keys().filter(|(of, _)| *of == log);
+        Ok(days.next_back().map(|(_, day)| *day))
+    }
+
+    fn put_day(&mut self, log: LogId, day: u64, first: Position) -> Stored<()> {
+        self.days.insert((log, day), first);
+        Ok(())
+    }
+
+    fn logs_with_day_before(&mut self, day: u64, limit: u32) -> Stored<Vec<LogId>> {
+        let mut logs: Vec<_> =
+            self.days.keys().filter(|(_, at)| *at < day).map(|(log, _)| *log).collect();
+        logs.dedup();
+        logs.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(logs)
+    }
+
+    fn first_position_since(&mut self, log: LogId, day: u64) -> Stored<Option<Position>> {
+        let mut days = self.days.iter().filter(|((of, at), _)| *of == log && *at >= day);
+        Ok(days.next().map(|(_, first)| *first))
+    }
+
+    fn delete_days_before(&mut self, log: LogId, day: u64) -> Stored<()> {
+        self.days.retain(|(of, at), _| *of != log || *at >= day);
         Ok(())
     }
 
@@ -292,11 +322,16 @@ impl KeyPackageRows for Tables {
 
 impl DirectoryRows for Tables {
     fn blob(&mut self, blob: BlobId) -> Stored<Option<Vec<u8>>> {
-        Ok(self.blobs.get(&blob).cloned())
+        Ok(self.blobs.get(&blob).map(|(bytes, _)| bytes.clone()))
     }
 
-    fn put_blob(&mut self, blob: BlobId, bytes: &[u8]) -> Stored<()> {
-        self.blobs.entry(blob).or_insert_with(|| bytes.to_vec());
+    fn put_blob(&mut self, blob: BlobId, bytes: &[u8], stored_day: Option<u64>) -> Stored<()> {
+        self.blobs.insert(blob, (bytes.to_vec(), stored_day));
+        Ok(())
+    }
+
+    fn delete_blobs_before(&mut self, day: u64) -> Stored<()> {
+        self.blobs.retain(|_, (_, stored_day)| stored_day.is_none_or(|stored| stored >= day));
         Ok(())
     }
 

@@ -192,6 +192,16 @@ pub trait LogRows {
     fn chain_hash(&mut self, log: LogId, position: Position) -> Stored<Option<ChainHash>>;
     /// Deletes the entries before a position.
     fn delete_entries_before(&mut self, log: LogId, position: Position) -> Stored<()>;
+    /// The last day of which a log has a note.
+    fn last_day(&mut self, log: LogId) -> Stored<Option<u64>>;
+    /// Notes the first entry of a day.
+    fn put_day(&mut self, log: LogId, day: u64, first: Position) -> Stored<()>;
+    /// Some logs that have a note of a day before this one.
+    fn logs_with_day_before(&mut self, day: u64, limit: u32) -> Stored<Vec<LogId>>;
+    /// The first noted entry of this day or a later one.
+    fn first_position_since(&mut self, log: LogId, day: u64) -> Stored<Option<Position>>;
+    /// Deletes a log's notes of the days before this one.
+    fn delete_days_before(&mut self, log: LogId, day: u64) -> Stored<()>;
     /// The published GroupInfo.
     fn group_info(&mut self, log: LogId) -> Stored<Option<PublishedGroupInfo>>;
     /// Replaces the published GroupInfo; `None` withdraws it.
@@ -258,8 +268,10 @@ pub trait KeyPackageRows {
 pub trait DirectoryRows {
     /// A blob's bytes.
     fn blob(&mut self, blob: BlobId) -> Stored<Option<Vec<u8>>>;
-    /// Inserts a blob if it is not there.
-    fn put_blob(&mut self, blob: BlobId, bytes: &[u8]) -> Stored<()>;
+    /// Inserts a blob if it is not there, and sets the day when it was stored.
+    fn put_blob(&mut self, blob: BlobId, bytes: &[u8], stored_day: Option<u64>) -> Stored<()>;
+    /// Deletes the blobs stored before a day; those without a day stay.
+    fn delete_blobs_before(&mut self, day: u64) -> Stored<()>;
     /// A name, held like a log's tip.
     fn name_for_update(&mut self, name: &Name) -> Stored<Option<NameRow>>;
     /// Inserts or replaces a name.

@@ -50,6 +50,15 @@ CREATE TABLE entries (
     PRIMARY KEY (log_id, position)
 ) STRICT;
 
+-- The first entry of each day, only if the operator lets entries expire.
+CREATE TABLE log_days (
+    log_id              BLOB NOT NULL,
+    day                 INTEGER NOT NULL,   -- days since 1970
+    first_position      INTEGER NOT NULL,
+    PRIMARY KEY (log_id, day)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX log_days_by_day ON log_days (day);
+
 -- The GroupInfo that came with the last commit, if any.
 CREATE TABLE group_infos (
     log_id              BLOB NOT NULL PRIMARY KEY,
@@ -104,8 +113,10 @@ CREATE INDEX key_packages_by_expiry ON key_packages (not_after);
 -- Sealed contents by their own SHA-256.
 CREATE TABLE blobs (
     blob_id             BLOB NOT NULL PRIMARY KEY,
+    stored_day          INTEGER,            -- days since 1970, only if the operator lets blobs expire
     bytes               BLOB NOT NULL
 ) STRICT;
+CREATE INDEX blobs_by_day ON blobs (stored_day) WHERE stored_day IS NOT NULL;
 
 -- The name directory, apart from everything above: the only place that knows a name.
 CREATE TABLE directory_names (

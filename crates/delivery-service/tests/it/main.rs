@@ -17,6 +17,7 @@ mod log;
 mod pace;
 mod privacy;
 mod repair;
+mod retention;
 mod retry;
 mod sync;
 mod world;
@@ -75,6 +76,11 @@ conformance! {
         a_used_idempotency_key_is_refused_for_anything_else,
         a_receipt_is_remembered_seven_days_and_then_forgotten,
         a_refused_submission_does_not_use_up_its_key;
+    retention:
+        entries_leave_after_their_days_and_not_before,
+        many_logs_expire_in_one_housekeeping,
+        what_was_written_before_retention_waits_for_the_first_noted_day,
+        a_blob_leaves_after_its_days_unless_it_is_put_again;
     sync:
         only_logs_with_news_are_answered,
         a_cursor_gets_no_more_than_its_key_may_read,

@@ -22,7 +22,12 @@ pub(crate) const START_SECONDS: u64 = 1_700_000_000;
 pub(crate) const DAY_SECONDS: u64 = 86_400;
 
 /// Tests do more in a second than people do in a day.
-pub(crate) const UNPACED: Config = Config { log_entries_kept: None, paces: Paces::UNLIMITED };
+pub(crate) const UNPACED: Config = Config {
+    log_entries_kept: None,
+    log_days_kept: None,
+    blob_days_kept: None,
+    paces: Paces::UNLIMITED,
+};
 
 /// [`UNPACED`] on a socket.
 pub(crate) fn unpaced() -> Options {

@@ -11,10 +11,20 @@ impl DirectoryRows for SqliteRows<'_> {
         Ok(statement.query_row([blob.as_bytes()], |row| row.get(0)).optional()?)
     }
 
-    fn put_blob(&mut self, blob: BlobId, bytes: &[u8]) -> Stored<()> {
+    fn put_blob(&mut self, blob: BlobId, bytes: &[u8], stored_day: Option<u64>) -> Stored<()> {
+        // A row that would not change is not written again: it may be large.
         self.0
-            .prepare_cached("INSERT OR IGNORE INTO blobs (blob_id, bytes) VALUES (?1, ?2)")?
-            .execute(params![blob.as_bytes(), bytes])?;
+            .prepare_cached(
+                "INSERT INTO blobs (blob_id, stored_day, bytes) VALUES (?1, ?2, ?3)
+                 ON CONFLICT (blob_id) DO UPDATE SET stored_day = excluded.stored_day
+                 WHERE stored_day IS NOT excluded.stored_day",
+            )?
+            .execute(params![blob.as_bytes(), stored_day, bytes])?;
+        Ok(())
+    }
+
+    fn delete_blobs_before(&mut self, day: u64) -> Stored<()> {
+        self.0.prepare_cached("DELETE FROM blobs WHERE stored_day < ?1")?.execute([day])?;
         Ok(())
     }
 

@@ -206,6 +206,46 @@ impl LogRows for SqliteRows<'_> {
         Ok(())
     }
 
+    fn last_day(&mut self, log: LogId) -> Stored<Option<u64>> {
+        let mut statement =
+            self.0.prepare_cached("SELECT max(day) FROM log_days WHERE log_id = ?1")?;
+        Ok(statement.query_row([log.as_bytes()], |row| row.get(0))?)
+    }
+
+    fn put_day(&mut self, log: LogId, day: u64, first: Position) -> Stored<()> {
+        self.0
+            .prepare_cached(
+                "INSERT INTO log_days (log_id, day, first_position) VALUES (?1, ?2, ?3)",
+            )?
+            .execute(params![log.as_bytes(), day, first.0])?;
+        Ok(())
+    }
+
+    fn logs_with_day_before(&mut self, day: u64, limit: u32) -> Stored<Vec<LogId>> {
+        let mut statement = self
+            .0
+            .prepare_cached("SELECT DISTINCT log_id FROM log_days WHERE day < ?1 LIMIT ?2")?;
+        let logs = statement.query_map(params![day, limit], |row| row.get(0).map(LogId::new))?;
+        Ok(logs.collect::<Result<_, _>>()?)
+    }
+
+    fn first_position_since(&mut self, log: LogId, day: u64) -> Stored<Option<Position>> {
+        let mut statement = self.0.prepare_cached(
+            "SELECT first_position FROM log_days WHERE log_id = ?1 AND day >= ?2
+             ORDER BY day LIMIT 1",
+        )?;
+        let found = statement
+            .query_row(params![log.as_bytes(), day], |row| position(row, "first_position"));
+        Ok(found.optional()?)
+    }
+
+    fn delete_days_before(&mut self, log: LogId, day: u64) -> Stored<()> {
+        self.0
+            .prepare_cached("DELETE FROM log_days WHERE log_id = ?1 AND day < ?2")?
+            .execute(params![log.as_bytes(), day])?;
+        Ok(())
+    }
+
     fn group_info(&mut self, log: LogId) -> Stored<Option<PublishedGroupInfo>> {
         let mut statement = self.0.prepare_cached(
             "SELECT head, chain_hash, group_info, tree FROM group_infos WHERE log_id = ?1",

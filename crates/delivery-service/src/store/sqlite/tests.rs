@@ -125,7 +125,7 @@ fn a_full_disk_refuses_and_keeps_what_was_there() {
         .pragma_update_and_check(None, "max_page_count", limit, |row| row.get::<_, u32>(0))
         .unwrap();
     let large: Work = Box::new(|rows| {
-        rows.put_blob(BlobId::new([9; 32]), &vec![1; 1 << 20])?;
+        rows.put_blob(BlobId::new([9; 32]), &vec![1; 1 << 20], None)?;
         answer()
     });
     let works = vec![put_device(1), large, put_device(2)];
