@@ -97,12 +97,15 @@ macro_rules! decode_field {
 
 macro_rules! integers {
     ($($integer:ty),*) => {$(
+        // Capabilities are lists of them; a call for each would cost more than the bytes.
         impl Encode for $integer {
+            #[inline]
             fn encode(&self, writer: &mut Writer) {
                 writer.write(&self.to_be_bytes());
             }
         }
         impl Decode for $integer {
+            #[inline]
             fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 Ok(Self::from_be_bytes(reader.array()?))
             }

@@ -37,12 +37,14 @@ impl Writer {
     }
 
     /// Appends bytes as they are.
+    #[inline]
     pub fn write(&mut self, bytes: &[u8]) {
         self.reserve(bytes.len());
         self.bytes.extend_from_slice(bytes);
     }
 
     /// Appends `opaque<V>`: a length header, then the bytes.
+    #[inline]
     pub fn opaque(&mut self, bytes: &[u8]) {
         let (header, count) = length_header(bytes.len());
         self.write(&header[..count]);
@@ -63,6 +65,7 @@ impl Writer {
         self.bytes[start..start + count].copy_from_slice(&header[..count]);
     }
 
+    #[inline]
     fn reserve(&mut self, count: usize) {
         let needed = self.bytes.len() + count;
         if self.erase && needed > self.bytes.capacity() {

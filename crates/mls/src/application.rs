@@ -1,7 +1,7 @@
 //! Sending: application messages (RFC 9420, section 15) and how handshake messages leave.
 
 use codec::Encode;
-use crypto::Random;
+use crypto::{Digest, Random};
 use protection::{public_message, sign};
 use wire::{
     AuthenticatedContent, Content, FramedContent, MlsMessage, MlsMessageBody, Sender, WireFormat,
@@ -32,7 +32,7 @@ impl Group {
         let content =
             self.sign_content(WireFormat::PRIVATE_MESSAGE, authenticated_data, content)?;
         let mut delta = Delta::default();
-        let message = self.encrypt(content, random, &mut delta)?;
+        let (message, _) = self.encrypt(content, random, &mut delta)?;
         Ok(self.effect(message, delta))
     }
 
@@ -54,21 +54,22 @@ impl Group {
         Ok(sign(&self.suite, &*signer, wire_format, content, &self.epoch.context)?)
     }
 
-    /// Protects a signed proposal or commit of this member in the form it was signed for.
+    /// Protects a signed proposal or commit of this member in the form it was signed for. The hash
+    /// is the message's.
     pub(crate) fn protect_handshake(
         &mut self,
         content: AuthenticatedContent,
         random: &mut dyn Random,
         delta: &mut Delta,
-    ) -> Result<MlsMessage, Error> {
+    ) -> Result<(MlsMessage, Digest), Error> {
         if content.wire_format == WireFormat::PRIVATE_MESSAGE {
             return self.encrypt(content, random, delta);
         }
         let key = self.epoch.secrets.membership_key();
         let message = public_message::protect(&self.suite, content, key, &self.epoch.context)?;
         let message = MlsMessage(MlsMessageBody::PublicMessage(Box::new(message)));
-        self.note_sent(&message, delta)?;
-        Ok(message)
+        let hash = self.note_sent(&message, delta)?;
+        Ok((message, hash))
     }
 
     fn encrypt(
@@ -76,20 +77,20 @@ impl Group {
         content: AuthenticatedContent,
         random: &mut dyn Random,
         delta: &mut Delta,
-    ) -> Result<MlsMessage, Error> {
+    ) -> Result<(MlsMessage, Digest), Error> {
         let padding = self.client.settings().padding;
         let message = self.epoch.messages.protect(&self.suite, content, padding, random)?;
         put_secret_tree(&mut self.epoch, delta);
         let message = MlsMessage(MlsMessageBody::PrivateMessage(message));
-        self.note_sent(&message, delta)?;
-        Ok(message)
+        let hash = self.note_sent(&message, delta)?;
+        Ok((message, hash))
     }
 
     /// Remembers the hash of an own message, so that its echo is recognised.
-    fn note_sent(&mut self, message: &MlsMessage, delta: &mut Delta) -> Result<(), Error> {
+    fn note_sent(&mut self, message: &MlsMessage, delta: &mut Delta) -> Result<Digest, Error> {
         let epoch = (&*self.epoch.context.group_id, self.epoch.context.epoch);
         let hash = self.suite.hash(&message.to_bytes())?;
         self.sent.insert(epoch, hash, self.client.settings().sent_messages_max, delta);
-        Ok(())
+        Ok(hash)
     }
 }

@@ -140,7 +140,7 @@ impl Group {
         let content = Content::Proposal((*listed.proposal).clone());
         let content = self.sign_content(wire_format, authenticated_data, content)?;
         let reference = content.proposal_ref(&self.suite)?;
-        let message = self.protect_handshake(content, random, &mut delta)?;
+        let (message, _) = self.protect_handshake(content, random, &mut delta)?;
         let group_id = self.epoch.context.group_id.clone();
         self.proposals.insert(&group_id, reference, listed, &mut delta);
         if let Some(key_pair) = key_pair {

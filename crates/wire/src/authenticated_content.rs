@@ -83,13 +83,7 @@ impl AuthenticatedContent {
         context: &GroupContext,
     ) -> Vec<u8> {
         let mut writer = Writer::new();
-        ProtocolVersion::MLS10.encode(&mut writer);
-        wire_format.encode(&mut writer);
-        content.encode(&mut writer);
-        match content.sender {
-            Sender::Member(_) | Sender::NewMemberCommit => context.encode(&mut writer),
-            Sender::External(_) | Sender::NewMemberProposal => {}
-        }
+        write_to_be_signed(&mut writer, wire_format, content, context);
         writer.into_bytes()
     }
 
@@ -110,7 +104,7 @@ impl AuthenticatedContent {
     #[must_use]
     pub fn to_be_maced(&self, context: &GroupContext) -> Vec<u8> {
         let mut writer = Writer::new();
-        writer.write(&Self::to_be_signed(self.wire_format, &self.content, context));
+        write_to_be_signed(&mut writer, self.wire_format, &self.content, context);
         self.auth.encode(&mut writer);
         writer.into_bytes()
     }
@@ -129,5 +123,20 @@ impl AuthenticatedContent {
     pub fn proposal_ref(&self, suite: &Suite) -> Result<ProposalRef, CryptoError> {
         debug_assert!(matches!(self.content.content, Content::Proposal(_)));
         Ok(ProposalRef(suite.ref_hash_of("MLS 1.0 Proposal Reference", self)?))
+    }
+}
+
+fn write_to_be_signed(
+    writer: &mut Writer,
+    wire_format: WireFormat,
+    content: &FramedContent,
+    context: &GroupContext,
+) {
+    ProtocolVersion::MLS10.encode(writer);
+    wire_format.encode(writer);
+    content.encode(writer);
+    match content.sender {
+        Sender::Member(_) | Sender::NewMemberCommit => context.encode(writer),
+        Sender::External(_) | Sender::NewMemberProposal => {}
     }
 }

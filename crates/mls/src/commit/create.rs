@@ -401,8 +401,8 @@ impl Group {
             })?
         };
         // "Protect the AuthenticatedContent object using keys from the old epoch".
-        let commit = self.protect_handshake(content, random, &mut delta)?;
-        let id = CommitId(self.suite.hash(&commit.to_bytes())?);
+        let (commit, hash) = self.protect_handshake(content, random, &mut delta)?;
+        let id = CommitId(hash);
         let mut rows = Delta::default();
         put_next_epoch(&self.epoch, &mut next.epoch, &mut rows);
         let staged = StagedEpoch {
