@@ -3,11 +3,14 @@
 
 use codec::{Encode, Writer};
 use crypto::{CryptoError, Digest, HpkePublicKey, Suite};
-use rayon::prelude::*;
-use wire::Node;
+use wire::{Node, ParentNode};
 
+use crate::in_chunks::try_in_chunks;
 use crate::tree_hash::{blank_leaf_hash, parent_input};
 use crate::{Error, LeafIndex, NodeIndex, RatchetTree, Violation};
+
+/// Few enough that no thread waits long for another.
+pub(crate) const CHUNK_PARENTS_MAX: usize = 1024;
 
 /// The hash of `ParentHashInput`.
 fn parent_hash(
@@ -56,24 +59,37 @@ impl RatchetTree {
     /// Verifies that every parent that is not blank is parent-hash valid (section 7.9.2), top down:
     /// exactly one descendant was set together with it. All tree hashes must be cached. O(N log N).
     pub(crate) fn verify_parent_hashes(&self, suite: &Suite) -> Result<(), Error> {
-        let parents = (0..self.size().nodes()).into_par_iter().skip(1).step_by(2);
-        parents.filter_map(|index| self.size().node(index)).try_for_each(|node| {
-            let (Some(parent), Some((left, right))) = (self.parent(node), node.children()) else {
-                return Ok(());
-            };
-            let mut valid = 0;
-            for (child, sibling) in [(left, right), (right, left)] {
-                let unmerged = &parent.unmerged_leaves;
-                let Some(descendant) = self.set_together(child, unmerged) else { continue };
-                let sibling_hash = self.hash_without(suite, sibling, unmerged)?;
-                let expected =
-                    parent_hash(suite, &parent.encryption_key, &parent.parent_hash, &sibling_hash)?;
-                valid += usize::from(self.parent_hash_of(descendant) == Some(expected));
-            }
-            // "verifying that there is exactly one descendant of each non-blank parent node for
-            // which the parent node is parent-hash valid" (section 7.9.2).
-            if valid == 1 { Ok(()) } else { Err(Violation::InvalidParentHash.at_node(node)) }
+        let parents: Vec<NodeIndex> = self.parents().map(|(node, _)| node).collect();
+        try_in_chunks(&parents, CHUNK_PARENTS_MAX, |chunk| {
+            chunk.iter().try_for_each(|&node| self.verify_parent_hash(suite, node))
         })
+    }
+
+    /// The parents that are not blank, from left to right.
+    pub(crate) fn parents(&self) -> impl Iterator<Item = (NodeIndex, &ParentNode)> {
+        let nodes = (1..self.size().nodes()).step_by(2);
+        nodes.filter_map(|index| self.size().node(index)).filter_map(|node| {
+            let parent: &ParentNode = self.parent(node)?;
+            Some((node, parent))
+        })
+    }
+
+    fn verify_parent_hash(&self, suite: &Suite, node: NodeIndex) -> Result<(), Error> {
+        let (Some(parent), Some((left, right))) = (self.parent(node), node.children()) else {
+            return Ok(());
+        };
+        let mut valid = 0;
+        for (child, sibling) in [(left, right), (right, left)] {
+            let unmerged = &parent.unmerged_leaves;
+            let Some(descendant) = self.set_together(child, unmerged) else { continue };
+            let sibling_hash = self.hash_without(suite, sibling, unmerged)?;
+            let expected =
+                parent_hash(suite, &parent.encryption_key, &parent.parent_hash, &sibling_hash)?;
+            valid += usize::from(self.parent_hash_of(descendant) == Some(expected));
+        }
+        // "verifying that there is exactly one descendant of each non-blank parent node for which
+        // the parent node is parent-hash valid" (section 7.9.2).
+        if valid == 1 { Ok(()) } else { Err(Violation::InvalidParentHash.at_node(node)) }
     }
 
     /// The one node D in the resolution of `child` such that the rest of the resolution is exactly

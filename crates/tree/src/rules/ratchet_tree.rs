@@ -4,12 +4,12 @@
 //! parallel where threads exist, and verifies signatures in batches.
 
 use crypto::{SignedContent, Suite};
-use rayon::prelude::*;
 use wire::{GroupContext, LeafNode, ParentNode, RatchetTreeNodes};
 
 use super::leaf_node::{LeafPlace, LifetimeRules, signed_leaf_node, verify_leaf_node};
 use super::members::verify_members;
 use crate::in_chunks::try_in_chunks;
+use crate::parent_hash::CHUNK_PARENTS_MAX;
 use crate::{
     Candidate, Error, IdentityPolicy, LeafIndex, LeafOrigin, NodeIndex, RatchetTree, Violation,
 };
@@ -99,17 +99,15 @@ fn candidate<'a>(
 }
 
 fn verify_parents(suite: &Suite, tree: &RatchetTree) -> Result<(), Error> {
-    let parents = (0..tree.size().nodes()).into_par_iter().skip(1).step_by(2);
-    let refused = parents.find_map_first(|index| {
-        let node = tree.size().node(index)?;
-        let parent = tree.parent(node)?;
-        let key = suite.check_hpke_public_key(&parent.encryption_key);
-        let verified = key
-            .map_err(|_| Violation::InvalidEncryptionKey)
-            .and_then(|()| verify_unmerged_leaves(tree, node, parent));
-        verified.err().map(|violation| violation.at_node(node))
-    });
-    refused.map_or(Ok(()), Err)
+    let parents: Vec<(NodeIndex, &ParentNode)> = tree.parents().collect();
+    try_in_chunks(&parents, CHUNK_PARENTS_MAX, |chunk| {
+        chunk.iter().try_for_each(|&(node, parent)| {
+            suite
+                .check_hpke_public_key(&parent.encryption_key)
+                .map_err(|_| Violation::InvalidEncryptionKey.at_node(node))?;
+            verify_unmerged_leaves(tree, node, parent).map_err(|violation| violation.at_node(node))
+        })
+    })
 }
 
 fn verify_unmerged_leaves(

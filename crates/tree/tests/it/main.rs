@@ -6,6 +6,7 @@ mod forge;
 mod histories;
 mod hostile_tree;
 mod identity;
+mod many;
 mod official;
 mod public_forge;
 mod public_life;
