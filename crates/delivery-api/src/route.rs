@@ -121,6 +121,36 @@ impl Route {
         }
     }
 
+    /// A name for logs and statistics, without anything of the request. Reads that may wait have
+    /// names of their own.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Acknowledge(_) => "acknowledge",
+            Self::Append(_) => "append",
+            Self::ClaimKeyPackage(_) => "claim-key-package",
+            Self::Commit { .. } => "commit",
+            Self::CreateLog(_) => "create-log",
+            Self::GetBlob(_) => "get-blob",
+            Self::GetName(_) => "get-name",
+            Self::GroupInfo(_) => "group-info",
+            Self::Health => "health",
+            Self::PutBlob(_) => "put-blob",
+            Self::PutItem(_) => "put-item",
+            Self::PutName(_) => "put-name",
+            Self::ReadInbox { window: Window { wait_seconds: 0, .. }, .. } => "read-inbox",
+            Self::ReadInbox { .. } => "wait-inbox",
+            Self::ReadLog { window: Window { wait_seconds: 0, .. }, .. } => "read-log",
+            Self::ReadLog { .. } => "wait-log",
+            Self::RegisterDevice(_) => "register-device",
+            Self::Repair(_) => "repair",
+            Self::ServiceInfo => "service-info",
+            Self::Stock(_) => "stock",
+            Self::Sync => "sync",
+            Self::UploadKeyPackages(_) => "upload-key-packages",
+        }
+    }
+
     /// The path with its query.
     #[must_use]
     pub fn path(&self) -> String {

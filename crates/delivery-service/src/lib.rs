@@ -30,9 +30,11 @@ mod error;
 pub mod http;
 pub mod key;
 mod news;
+mod observe;
 mod service;
 pub mod store;
 
 pub use error::Error;
 pub use http::{Options, Server};
+pub use observe::LogSink;
 pub use service::{Response, Service};

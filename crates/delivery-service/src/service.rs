@@ -105,6 +105,11 @@ impl Service {
         self.core.admit(request, now)
     }
 
+    /// A call that proves that the store reads and its writer lives.
+    pub(crate) fn health_call(&self) -> Call {
+        Call::health()
+    }
+
     pub(crate) fn read(&self, call: Arc<Call>) -> Outcome {
         self.store.read(self.work(call))
     }

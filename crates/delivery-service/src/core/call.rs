@@ -256,6 +256,11 @@ impl Call {
         (window.wait_seconds > 0).then_some((topic, window.wait_seconds))
     }
 
+    /// The service asks itself whether it works.
+    pub(crate) fn health() -> Self {
+        Self { command: Command::Health, now_seconds: 0 }
+    }
+
     pub(super) fn admit(
         raw: &RawRequest<'_>,
         service: PublicKey,

@@ -1,6 +1,7 @@
 //! Accepting connections, as many as allowed, and serving requests on each.
 
-use super::requests::{Shared, handle};
+use super::requests::Shared;
+use crate::observe::Observer;
 use crate::service::Response;
 use delivery_api::Problem;
 use hyper::server::conn::http1;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 /// The head of a request: the longest path, an `Authorization` header and what proxies add.
 const HEAD_BYTES_MAX: usize = 16 << 10;
@@ -21,22 +22,41 @@ const HEADERS_MAX: usize = 64;
 /// How long telling somebody that there are too many connections may take.
 const REFUSAL_SECONDS_MAX: u64 = 1;
 
+/// How many are told at a time.
+const REFUSALS_MAX: usize = 64;
+
 /// How long to wait before accepting again when accepting failed, say for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
-/// The connections of a server.
+/// What the connections of a listener may do.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Limits {
+    pub(super) connections_max: u32,
+    pub(super) head_time_max: Duration,
+}
+
+/// The connections of a listener.
 pub(super) struct Connections {
-    shared: Shared,
+    router: axum::Router,
+    limits: Limits,
+    observer: Arc<Observer>,
+    stopped: watch::Receiver<bool>,
     free: Arc<Semaphore>,
     /// How many refusals may be under way; beyond it connections are just closed.
     refusals: Arc<Semaphore>,
 }
 
 impl Connections {
-    pub(super) fn new(shared: Shared) -> Self {
-        let connections_max = shared.options.connections_max.min(Semaphore::MAX_PERMITS);
-        let (free, refusals) = (Semaphore::new(connections_max), Semaphore::new(64));
-        Self { shared, free: Arc::new(free), refusals: Arc::new(refusals) }
+    pub(super) fn new(router: axum::Router, limits: Limits, shared: &Shared) -> Self {
+        let permits = usize::try_from(limits.connections_max).unwrap_or(Semaphore::MAX_PERMITS);
+        Self {
+            router,
+            limits,
+            observer: Arc::clone(&shared.observer),
+            stopped: shared.stopped.clone(),
+            free: Arc::new(Semaphore::new(permits)),
+            refusals: Arc::new(Semaphore::new(REFUSALS_MAX)),
+        }
     }
 
     /// Accepts and serves connections for ever.
@@ -50,12 +70,18 @@ impl Connections {
             // Answers are small and awaited; a failure costs speed only.
             let _ = stream.set_nodelay(true);
             if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
-                let shared = self.shared.clone();
+                self.observer.connection_opened();
+                let serving = self.serve(stream);
+                let observer = Arc::clone(&self.observer);
                 tokio::spawn(async move {
-                    serve(stream, shared).await;
+                    serving.await;
+                    observer.connection_closed();
                     drop(permit);
                 });
-            } else if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
+                continue;
+            }
+            self.observer.connection_refused();
+            if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
                 tokio::spawn(async move {
                     refuse(stream).await;
                     drop(permit);
@@ -66,31 +92,30 @@ impl Connections {
 
     /// Waits until no connection is left.
     pub(super) async fn finished(&self) {
-        let all = u32::try_from(self.shared.options.connections_max).unwrap_or(u32::MAX);
         // The semaphore is never closed.
-        let _ = self.free.acquire_many(all).await;
+        let _ = self.free.acquire_many(self.limits.connections_max).await;
     }
-}
 
-/// Serves the requests of one connection until it ends or the server stops.
-async fn serve(stream: TcpStream, shared: Shared) {
-    let mut stopped = shared.stopped.clone();
-    let head_time_max = shared.options.head_time_max;
-    let router = axum::Router::new().fallback(handle).with_state(shared);
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head_time_max)
-        .max_headers(HEADERS_MAX)
-        .max_header_size(HEAD_BYTES_MAX)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(connection);
-    // How a connection ends is the client's business.
-    tokio::select! {
-        _ = connection.as_mut() => return,
-        _ = stopped.wait_for(|stopped| *stopped) => (),
+    /// Serves the requests of one connection until it ends or the server stops.
+    fn serve(&self, stream: TcpStream) -> impl Future<Output = ()> + Send + 'static {
+        let mut stopped = self.stopped.clone();
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(self.limits.head_time_max)
+            .max_headers(HEADERS_MAX)
+            .max_header_size(HEAD_BYTES_MAX)
+            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router.clone()));
+        async move {
+            tokio::pin!(connection);
+            // How a connection ends is the client's business.
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                _ = stopped.wait_for(|stopped| *stopped) => (),
+            }
+            connection.as_mut().graceful_shutdown();
+            let _ = connection.await;
+        }
     }
-    connection.as_mut().graceful_shutdown();
-    let _ = connection.await;
 }
 
 /// Tells a client that there are too many connections.

@@ -1,6 +1,7 @@
 //! The service on a socket: HTTP/1.1, long polling, bounded everything, graceful shutdown.
 //!
 //! * `connections` accepts, limits how many there are and how long a request's head may take.
+//! * `operator`: metrics and health, at an address of their own.
 //! * `requests`: every request takes the same way: find the route to know how large the body may
 //!   be, read the body, admit and carry out on a blocking thread (writes on the store's writer),
 //!   and map the outcome to status and body in [`Response`](crate::Response). Nothing of the
@@ -9,18 +10,20 @@
 //! [`Server`] brings its own threads and can be used from any program, async or not.
 
 mod connections;
+mod operator;
 mod requests;
 
 use crate::core::{Config, ServiceCore};
 use crate::error::Error;
 use crate::key::ServiceKey;
 use crate::news::News;
+use crate::observe::{LogSink, Observer};
 use crate::service::Service;
 use crate::store::SqliteStore;
-use connections::Connections;
+use connections::{Connections, Limits};
 use delivery_api::PublicKey;
-use requests::{Shared, now_seconds};
-use std::net::{SocketAddr, ToSocketAddrs};
+use requests::{Shared, handle, now_seconds};
+use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -29,17 +32,21 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// What an operator may choose about the socket.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// What concerns the logic.
     pub config: Config,
     /// Connections at a time; whoever comes beyond it is told that the service is unavailable.
     /// Readers that wait for news hold one each.
-    pub connections_max: usize,
+    pub connections_max: u32,
     /// How long a connection may take to send the head of a request, the first or the next.
     pub head_time_max: Duration,
     /// How long a body may take to arrive.
     pub body_time_max: Duration,
+    /// Where metrics and health can be asked for, by the operator only; nowhere if not given.
+    pub operator: Option<SocketAddr>,
+    /// Where the log goes: a line per request and event, without identifiers.
+    pub log: Option<LogSink>,
 }
 
 impl Default for Options {
@@ -49,6 +56,8 @@ impl Default for Options {
             connections_max: 8192,
             head_time_max: Duration::from_secs(60),
             body_time_max: Duration::from_secs(60),
+            operator: None,
+            log: None,
         }
     }
 }
@@ -62,6 +71,7 @@ const HOUSEKEEPING_SECONDS: u64 = 3600;
 /// A running service.
 pub struct Server {
     address: SocketAddr,
+    operator_address: Option<SocketAddr>,
     public_key: PublicKey,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<std::io::Result<()>>>,
@@ -89,24 +99,32 @@ impl Server {
         let core = ServiceCore::new(ServiceKey::load_or_create(directory)?, options.config);
         let service = Service::new(Arc::new(core), Arc::new(store));
         let public_key = service.public_key();
-        let listener = std::net::TcpListener::bind(address)?;
-        listener.set_nonblocking(true)?;
+        let listener = listen(address)?;
         let address = listener.local_addr()?;
+        let operator = options.operator.map(listen).transpose()?;
+        let operator_address = operator.as_ref().map(StdListener::local_addr).transpose()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let (stop, stopped) = watch::channel(false);
+        let listeners = Listeners { public: listener, operator };
         let thread =
             std::thread::Builder::new().name("delivery-http".to_owned()).spawn(move || {
-                let result = runtime.block_on(serve(listener, service, options, stopped));
+                let result = runtime.block_on(serve(listeners, service, options, stopped));
                 runtime.shutdown_timeout(Duration::from_secs(1));
                 result
             })?;
-        Ok(Self { address, public_key, stop, thread: Some(thread) })
+        Ok(Self { address, operator_address, public_key, stop, thread: Some(thread) })
     }
 
     /// Where the service listens.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where metrics and health can be asked for.
+    #[must_use]
+    pub fn operator_addr(&self) -> Option<SocketAddr> {
+        self.operator_address
     }
 
     /// The key that signs receipts.
@@ -164,17 +182,46 @@ async fn signal() -> std::io::Result<()> {
     tokio::signal::ctrl_c().await
 }
 
+/// The sockets that a server accepts at.
+struct Listeners {
+    public: StdListener,
+    operator: Option<StdListener>,
+}
+
+fn listen(address: impl ToSocketAddrs) -> std::io::Result<StdListener> {
+    let listener = StdListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
 async fn serve(
-    listener: std::net::TcpListener,
+    listeners: Listeners,
     service: Service,
     options: Options,
     stopped: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
-    let listener = TcpListener::from_std(listener)?;
-    let news = Arc::new(News::new());
-    let housekeeping = tokio::spawn(housekeep(service.clone()));
-    let shared = Shared { service, news, options, stopped: stopped.clone() };
-    let connections = Connections::new(shared);
+    let listener = TcpListener::from_std(listeners.public)?;
+    let observer = Arc::new(Observer::new(options.log));
+    observer.log(now_seconds(), "started", &[]);
+    let shared = Shared {
+        service,
+        news: Arc::new(News::new()),
+        body_time_max: options.body_time_max,
+        observer,
+        stopped: stopped.clone(),
+    };
+    let mut tasks = tokio::task::JoinSet::new();
+    tasks.spawn(housekeep(shared.clone()));
+    if let Some(operator) = listeners.operator {
+        let listener = TcpListener::from_std(operator)?;
+        let limits = Limits { connections_max: 64, head_time_max: options.head_time_max };
+        let router = operator::router(shared.clone());
+        let connections = Connections::new(router, limits, &shared);
+        tasks.spawn(async move { connections.accept(&listener).await });
+    }
+    let router = axum::Router::new().fallback(handle).with_state(shared.clone());
+    let Options { connections_max, head_time_max, .. } = options;
+    let connections = Connections::new(router, Limits { connections_max, head_time_max }, &shared);
     tokio::select! {
         () = connections.accept(&listener) => (),
         () = until_stopped(stopped) => (),
@@ -183,7 +230,7 @@ async fn serve(
     drop(listener);
     let patience = Duration::from_secs(SHUTDOWN_SECONDS_MAX);
     let _ = tokio::time::timeout(patience, connections.finished()).await;
-    housekeeping.abort();
+    shared.observer.log(now_seconds(), "stopped", &[]);
     Ok(())
 }
 
@@ -192,12 +239,16 @@ async fn until_stopped(mut stopped: watch::Receiver<bool>) {
     let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
-async fn housekeep(service: Service) {
+async fn housekeep(shared: Shared) {
     let mut interval = tokio::time::interval(Duration::from_secs(HOUSEKEEPING_SECONDS));
     loop {
         interval.tick().await;
-        let service = service.clone();
-        // If it fails, the next round tries again.
-        let _ = tokio::task::spawn_blocking(move || service.housekeep(now_seconds())).await;
+        let service = shared.service.clone();
+        let done = tokio::task::spawn_blocking(move || service.housekeep(now_seconds())).await;
+        // The next round tries again.
+        if !matches!(done, Ok(Ok(()))) {
+            shared.observer.housekeeping_failed();
+            shared.observer.log(now_seconds(), "housekeeping failed", &[]);
+        }
     }
 }

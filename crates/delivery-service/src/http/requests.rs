@@ -1,17 +1,18 @@
 //! One request on its way: body, admission, the store, waiting for news, the response.
 
-use super::Options;
 use crate::core::{Answer, Call, RawRequest};
 use crate::news::News;
+use crate::observe::{Field, Observer};
 use crate::service::{Response, Service};
 use crate::store::Outcome;
 use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::{Request, State};
+use axum::http::uri::PathAndQuery;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use delivery_api::{Problem, Route};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{oneshot, watch};
 
 /// What all requests share.
@@ -19,7 +20,8 @@ use tokio::sync::{oneshot, watch};
 pub(super) struct Shared {
     pub(super) service: Service,
     pub(super) news: Arc<News>,
-    pub(super) options: Options,
+    pub(super) body_time_max: Duration,
+    pub(super) observer: Arc<Observer>,
     pub(super) stopped: watch::Receiver<bool>,
 }
 
@@ -39,14 +41,31 @@ impl IntoResponse for Response {
 }
 
 pub(super) async fn handle(State(shared): State<Shared>, request: Request) -> Response {
-    Response::from(respond(&shared, request).await)
+    let start = Instant::now();
+    let method = request.method().as_str().to_owned();
+    let path = request.uri().path_and_query().map_or("", PathAndQuery::as_str).to_owned();
+    let route = Route::parse(&method, &path);
+    let name = route.as_ref().map_or("unknown", Route::name);
+    let outcome = match route {
+        Some(route) => respond(&shared, &route, request).await,
+        None => Err(Problem::UnknownRoute),
+    };
+    let response = Response::from(outcome);
+    let (status, took) = (response.status, start.elapsed());
+    shared.observer.request(name, status, took);
+    let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    let fields = [
+        ("route", Field::Name(name)),
+        ("status", Field::Number(status.into())),
+        ("micros", Field::Number(micros)),
+    ];
+    shared.observer.log(now_seconds(), "request", &fields);
+    response
 }
 
-async fn respond(shared: &Shared, request: Request) -> Outcome {
+async fn respond(shared: &Shared, route: &Route, request: Request) -> Outcome {
     let (parts, body) = request.into_parts();
-    let method = parts.method.as_str().to_owned();
-    let path = parts.uri.path_and_query().ok_or(Problem::UnknownRoute)?.as_str().to_owned();
-    let route = Route::parse(&method, &path).ok_or(Problem::UnknownRoute)?;
+    let (method, path) = (route.method().as_str(), route.path());
     let authorization = match parts.headers.get(header::AUTHORIZATION) {
         Some(value) => Some(value.to_str().map_err(|_| Problem::BadSignature)?.to_owned()),
         None => None,
@@ -56,14 +75,14 @@ async fn respond(shared: &Shared, request: Request) -> Outcome {
         return Err(Problem::TooLarge);
     }
     let reading = to_bytes(body, route.body_bytes_max());
-    let body = tokio::time::timeout(shared.options.body_time_max, reading)
+    let body = tokio::time::timeout(shared.body_time_max, reading)
         .await
         .map_err(|_| Problem::TooSlow)?
         .map_err(|_| Problem::TooLarge)?;
     let service = shared.service.clone();
     let call = blocking(move || {
         let raw = RawRequest {
-            method: &method,
+            method,
             path: &path,
             authorization: authorization.as_deref(),
             body: &body,
@@ -86,7 +105,7 @@ async fn blocking<T: Send + 'static>(
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(Problem::Internal))
 }
 
-async fn write(shared: &Shared, call: Arc<Call>) -> Outcome {
+pub(super) async fn write(shared: &Shared, call: Arc<Call>) -> Outcome {
     let (sender, receiver) = oneshot::channel();
     let news = Arc::clone(&shared.news);
     shared.service.write(call, move |outcome| {

@@ -1,7 +1,8 @@
 //! The service as its users see it: one conformance suite, run against every store.
 //!
 //! `conformance!` runs each listed test on the memory model and on SQLite. What concerns files,
-//! sockets or processes has modules of its own: `connections`, `crash`, `http`, `privacy`.
+//! sockets or processes has modules of its own: `connections`, `crash`, `http`,
+//! `operator`, `privacy`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -14,6 +15,7 @@ mod http;
 mod inbox;
 mod key_packages;
 mod log;
+mod operator;
 mod pace;
 mod privacy;
 mod repair;

@@ -57,7 +57,7 @@ fn contains(haystack: &[u8], needle: &[u8]) -> bool {
 }
 
 /// Two people, two groups, everything that a client can leave behind. Returns logs and devices.
-fn use_everything(client: &Client) -> (Vec<LogId>, Vec<Key>) {
+pub(crate) fn use_everything(client: &Client) -> (Vec<LogId>, Vec<Key>) {
     let ask = |outcome: std::io::Result<_>| outcome.unwrap();
     let devices = vec![Key::fresh(), Key::fresh()];
     for (device, name) in devices.iter().zip(["alice", "bob"]) {
