@@ -10,7 +10,7 @@ use crate::report::{Outcome, Report};
 use crate::run::Plan;
 use crate::scenario::{Guarded, HeapProbe};
 use crate::{
-    Failure, Phase, Setting, Stack, instructions, machine, plan, plot, table, targets, worker,
+    Failure, Phase, Setting, Stack, docs, instructions, machine, plan, plot, table, targets, worker,
 };
 
 /// What operations of MLS cost: Conclave, its peers, and the floor of cryptography.
@@ -74,10 +74,20 @@ struct RunOptions {
 struct Output {
     /// Writes all measurements here.
     #[arg(long)]
-    save: Option<PathBuf>,
+    json: Option<PathBuf>,
+    #[command(flatten)]
+    pages: Pages,
+}
+
+/// What is made for readers.
+#[derive(Args)]
+struct Pages {
     /// Draws plots into this folder.
     #[arg(long)]
     plots: Option<PathBuf>,
+    /// Renews the tables and plots of this documentation folder.
+    #[arg(long)]
+    docs: Option<PathBuf>,
 }
 
 #[derive(Args)]
@@ -95,11 +105,10 @@ struct TargetsOptions {
 
 #[derive(Args)]
 struct ShowOptions {
-    /// What `run --save` wrote.
+    /// What `run --json` wrote.
     from: PathBuf,
-    /// Draws plots into this folder.
-    #[arg(long)]
-    plots: Option<PathBuf>,
+    #[command(flatten)]
+    pages: Pages,
 }
 
 #[derive(Args)]
@@ -172,20 +181,29 @@ fn run(options: &RunOptions) -> Result<(), Failure> {
             })
         };
     let report = Plan { settings }.run(&progress)?;
-    if let Some(path) = &output.save {
+    if let Some(path) = &output.json {
         fs::write(path, serde_json::to_vec(&report)?)?;
     }
-    print(&report, output.plots.as_deref())
+    print(&report, &output.pages)
 }
 
-fn print(report: &Report, plots: Option<&Path>) -> Result<(), Failure> {
-    println!("{}", table::tables(report));
-    println!("{}", table::of_targets(&targets::targets(report)));
-    if let Some(folder) = plots {
-        fs::create_dir_all(folder)?;
-        for (name, contents) in plot::plots(report, 1) {
-            fs::write(folder.join(name), contents)?;
-        }
+fn print(report: &Report, pages: &Pages) -> Result<(), Failure> {
+    let targets = table::of_targets(&targets::targets(report));
+    println!("{}\n{targets}", table::tables(report));
+    if let Some(folder) = &pages.plots {
+        draw(report, folder)?;
+    }
+    if let Some(folder) = &pages.docs {
+        docs::renew(report, folder)?;
+        draw(report, &folder.join("performance"))?;
+    }
+    Ok(())
+}
+
+fn draw(report: &Report, folder: &Path) -> Result<(), Failure> {
+    fs::create_dir_all(folder)?;
+    for (name, contents) in plot::plots(report, 1) {
+        fs::write(folder.join(name), contents)?;
     }
     Ok(())
 }
@@ -195,7 +213,7 @@ fn read(path: &Path) -> Result<Report, Failure> {
 }
 
 fn show(options: &ShowOptions) -> Result<(), Failure> {
-    print(&read(&options.from)?, options.plots.as_deref())
+    print(&read(&options.from)?, &options.pages)
 }
 
 fn print_targets(options: &TargetsOptions) -> Result<(), Failure> {

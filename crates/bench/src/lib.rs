@@ -9,10 +9,11 @@
 //!   in turn.
 //! * [`plan`], [`targets`]: what a whole comparison covers, and what is demanded of it.
 //! * [`instructions`]: a guard that does not depend on time.
-//! * [`table`], [`plot`]: what comes out.
+//! * [`table`], [`plot`], [`docs`]: what comes out.
 
 pub mod clock;
 pub mod command;
+pub mod docs;
 pub mod floor;
 pub mod instructions;
 pub mod machine;
