@@ -131,12 +131,12 @@ impl Insider {
 
     /// An external commit of these changes, whatever they are, signed with the insider's present
     /// signer. The ExternalInit comes first.
-    pub fn draft_external_of(&mut self, mut changes: Changes) -> DraftCommit {
+    pub fn draft_external_of(&mut self, mut changes: Changes, path: PathChange<'_>) -> DraftCommit {
         let (kem_output, init_secret) = self.send_external();
         let init = ProposalOrRef::Proposal(Arc::new(Proposal::ExternalInit(kem_output)));
         changes.proposals.insert(0, init);
         changes.leaf = changes.tree.place_for_new_leaf().expect("there is room");
-        let mut draft = self.draft_of(changes, Some(PathChange::default()));
+        let mut draft = self.draft_of(changes, Some(path));
         draft.content.sender = Sender::NewMemberCommit;
         draft.init_secret = Some(init_secret);
         draft

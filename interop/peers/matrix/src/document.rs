@@ -51,8 +51,8 @@ pub(crate) fn markdown(results: &Results, how: &str) -> String {
     let sum = |count: fn(&Cell) -> usize| results.all().map(count).sum::<usize>();
     let _ = writeln!(
         text,
-        "Versions: {versions}. Both forms of handshakes; {how}. {} runs passed, {} met something that a \
-         stack lacks, {} a known deviation, {} failed.\n",
+        "Versions: {versions}. Both forms of handshakes; {how}. {} runs passed, {} met \
+         something that a stack lacks, {} a known deviation, {} failed.\n",
         sum(|it| it.passed),
         sum(|it| it.lacking),
         sum(|it| it.deviating),

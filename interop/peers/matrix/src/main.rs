@@ -14,7 +14,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 
 use clap::Parser;
-use interop::Server;
+use interop::{Server, ServerOptions};
 
 use stacks::Stack;
 
@@ -36,10 +36,14 @@ struct Serve {
     /// Where to listen; port 0 takes any
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:50051")]
     listen: SocketAddr,
+    /// Send no GREASE values, if it is Conclave
+    #[arg(long)]
+    no_grease: bool,
 }
 
 fn serve(serve: &Serve) -> std::io::Result<bool> {
-    let server: Server = serve.stack.start(serve.listen)?;
+    let server: Server =
+        serve.stack.start(serve.listen, ServerOptions { grease: !serve.no_grease })?;
     println!("{} listening at {}", serve.stack.version(), server.local_addr());
     server.run_until_signal()?;
     Ok(true)

@@ -72,9 +72,13 @@ impl Stack {
     }
 
     /// Starts it behind a socket.
-    pub(crate) fn start(self, address: SocketAddr) -> std::io::Result<Server> {
+    pub(crate) fn start(
+        self,
+        address: SocketAddr,
+        options: ServerOptions,
+    ) -> std::io::Result<Server> {
         match self {
-            Self::Conclave => Server::of(Conclave::new(ServerOptions::default()), address),
+            Self::Conclave => Server::of(Conclave::new(options), address),
             Self::Openmls => Server::of(peer_openmls::Peer::new(), address),
             Self::MlsRs => Server::of(peer_mls_rs::Peer::new(), address),
         }
@@ -89,12 +93,14 @@ pub(crate) struct Company {
 }
 
 impl Company {
-    /// Starts these stacks.
+    /// Starts these stacks. In company with OpenMLS, which cannot read them, Conclave sends no
+    /// GREASE values.
     pub(crate) fn start(stacks: &[Stack]) -> Result<Self, String> {
+        let options = ServerOptions { grease: !stacks.contains(&Stack::Openmls) };
         let mut servers = Vec::new();
         let mut clients = Vec::new();
         for stack in stacks {
-            let started = stack.start(([127, 0, 0, 1], 0).into());
+            let started = stack.start(([127, 0, 0, 1], 0).into(), options);
             let server = started.map_err(|error| error.to_string())?;
             clients.push((stack.name().to_owned(), server.local_addr().to_string()));
             servers.push(server);

@@ -5,23 +5,23 @@ use crypto::{CipherSuite, Secret};
 use testkit::forge::PathChange;
 use tree::LeafIndex;
 use wire::{
-    Content, CredentialType, Extension, ExtensionType, Extensions, LeafNodeSource, PreSharedKeyId,
-    Proposal, ProposalOrRef, ProposalType, ProtocolVersion, PskKind, ReInit, RequiredCapabilities,
-    ResumptionPskUsage, Sender,
+    CredentialType, Extension, ExtensionType, Extensions, LeafNodeSource, PreSharedKeyId, Proposal,
+    ProposalOrRef, ProposalType, ProtocolVersion, PskKind, ReInit, RequiredCapabilities,
+    ResumptionPskUsage,
 };
 
 use super::forgery::{Evidence, Forgery, Studio};
 
 /// The friend.
-const FRIEND: u32 = 1;
+pub(super) const FRIEND: u32 = 1;
 /// A leaf of the tree that is blank.
-const BLANK: u32 = 7;
+pub(super) const BLANK: u32 = 7;
 
-fn leaf(studio: &Studio<'_, '_>, index: u32) -> LeafIndex {
+pub(super) fn leaf(studio: &Studio<'_, '_>, index: u32) -> LeafIndex {
     studio.insider.tree.size().leaf(index).expect("the leaf is in the tree")
 }
 
-fn value(proposal: Proposal) -> ProposalOrRef {
+pub(super) fn value(proposal: Proposal) -> ProposalOrRef {
     ProposalOrRef::Proposal(proposal.into())
 }
 
@@ -219,7 +219,7 @@ pub(crate) const LISTS: &[Forgery] = &[
     },
     Forgery {
         name: "a key twice with two nonces",
-        rule: Some("DuplicatePsk"),
+        rule: None,
         make: |s| {
             let nonces = [nonce(s, 1), nonce(s, 2)];
             psks(s, &[external_psk(), external_psk()], &nonces)
@@ -338,7 +338,7 @@ pub(crate) const UPDATES: &[Forgery] = &[
         name: "an update with another's key",
         rule: Some("DuplicateEncryptionKey"),
         make: |s| {
-            let seat = (**s.insider.tree.leaf(leaf(s, 2)).expect("a seat")).encryption_key.clone();
+            let seat = s.insider.tree.leaf(leaf(s, 2)).expect("a seat").encryption_key.clone();
             s.update_of_friend(|leaf| leaf.encryption_key = seat)
         },
     },
@@ -363,11 +363,6 @@ pub(crate) const UPDATES: &[Forgery] = &[
         name: "an update with an unlisted extension",
         rule: Some("ExtensionNotInCapabilities"),
         make: |s| s.update_of_friend(|leaf| leaf.extensions.0.push(unknown_extension())),
-    },
-    Forgery {
-        name: "an update with a key of zeros",
-        rule: Some("InvalidEncryptionKey"),
-        make: |s| s.update_of_friend(|leaf| leaf.encryption_key = vec![0; 32].into()),
     },
 ];
 
@@ -538,181 +533,6 @@ pub(crate) const PATHS: &[Forgery] = &[
         make: |s| {
             s.commit_changed(|draft, insider| {
                 draft.commit_secret = treekem::CommitSecret::without_path(&insider.suite);
-            })
-        },
-    },
-];
-
-/// Frames and senders.
-pub(crate) const FRAMES: &[Forgery] = &[
-    Forgery {
-        name: "a tag one byte short",
-        rule: Some("WrongConfirmationTag"),
-        make: |s| {
-            s.commit_signed(|content| {
-                let tag = content.auth.confirmation_tag.take().unwrap_or_default();
-                content.auth.confirmation_tag = Some(tag[1..].to_vec().into());
-            })
-        },
-    },
-    Forgery {
-        name: "an empty tag",
-        rule: Some("WrongConfirmationTag"),
-        make: |s| {
-            s.commit_signed(|content| content.auth.confirmation_tag = Some(Vec::new().into()))
-        },
-    },
-    Forgery {
-        name: "a wrong signature",
-        rule: Some("InvalidSignature"),
-        make: |s| s.commit_signed(|content| content.auth.signature = vec![3; 64].into()),
-    },
-    Forgery {
-        name: "an empty signature",
-        rule: Some("InvalidSignature"),
-        make: |s| s.commit_signed(|content| content.auth.signature = Vec::new().into()),
-    },
-    Forgery {
-        name: "a wrong membership tag",
-        rule: Some("InvalidMembershipTag"),
-        make: |s| s.commit_framed(|message| message.membership_tag = Some(vec![0; 32].into())),
-    },
-    Forgery {
-        name: "an empty membership tag",
-        rule: Some("InvalidMembershipTag"),
-        make: |s| s.commit_framed(|message| message.membership_tag = Some(Vec::new().into())),
-    },
-    Forgery {
-        name: "a sender with a blank leaf",
-        rule: Some("SenderNotMember"),
-        make: |s| s.commit_changed(|draft, _| draft.content.sender = Sender::Member(BLANK)),
-    },
-    Forgery {
-        name: "the sender is another",
-        rule: Some("InvalidSignature"),
-        make: |s| s.commit_changed(|draft, _| draft.content.sender = Sender::Member(FRIEND)),
-    },
-    Forgery {
-        name: "another group",
-        rule: Some("WrongGroup"),
-        make: |s| {
-            s.commit_changed(|draft, _| draft.content.group_id = b"another".as_slice().into())
-        },
-    },
-    Forgery {
-        name: "another epoch",
-        rule: Some("WrongEpoch"),
-        make: |s| s.commit_changed(|draft, _| draft.content.epoch += 1),
-    },
-    Forgery {
-        name: "a proposal that claims a server sent it",
-        rule: Some("ExternalSenderUnknown"),
-        make: |s| s.proposal_from(Sender::External(0), Proposal::Remove(FRIEND)),
-    },
-    Forgery {
-        name: "a stranger who proposes a remove",
-        rule: Some("NewMemberProposalType"),
-        make: |s| s.proposal_from(Sender::NewMemberProposal, Proposal::Remove(FRIEND)),
-    },
-    Forgery {
-        name: "an application message in the open",
-        rule: Some("ApplicationInPublicMessage"),
-        make: |s| {
-            let content = s.insider.content(Content::Application(b"hello".as_slice().into()));
-            let message = codec::Encode::to_bytes(&s.insider.say_publicly(content));
-            Evidence::Texts(vec![(message, b"hello".to_vec())])
-        },
-    },
-];
-
-/// External commits.
-pub(crate) const EXTERNAL: &[Forgery] = &[
-    Forgery { name: "an external commit", rule: None, make: |s| s.external(s.changes(), |_| {}) },
-    Forgery {
-        name: "an external commit that replaces a member",
-        rule: None,
-        make: |s| {
-            let changes = s.changes().remove_member(s.friend.leaf);
-            s.external(changes, |_| {})
-        },
-    },
-    Forgery {
-        name: "an external commit with two inits",
-        rule: Some("ExternalInitCount"),
-        make: |s| {
-            s.external(s.changes(), |draft| {
-                let first = draft.commit().proposals[0].clone();
-                draft.commit().proposals.push(first);
-            })
-        },
-    },
-    Forgery {
-        name: "an external commit without an init",
-        rule: Some("ExternalInitCount"),
-        make: |s| s.external(s.changes(), |draft| draft.commit().proposals.clear()),
-    },
-    Forgery {
-        name: "an external commit that adds",
-        rule: Some("ExternalCommitProposal"),
-        make: |s| {
-            let newcomer = s.newcomer(|_| {});
-            let changes = s.changes().add_member(newcomer);
-            s.external(changes, |_| {})
-        },
-    },
-    Forgery {
-        name: "an external commit with extensions",
-        rule: Some("ExternalCommitProposal"),
-        make: |s| {
-            let changes = s.changes().extend(Extensions::default());
-            s.external(changes, |_| {})
-        },
-    },
-    Forgery {
-        name: "an external commit with two removes",
-        rule: Some("ExternalCommitRemoves"),
-        make: |s| {
-            let last = s.stage.seats.len();
-            let changes = s.changes().remove_member(leaf(s, FRIEND));
-            let own = s.insider.leaf;
-            let changes = if last > 0 { changes.remove_member(own) } else { changes };
-            s.external(changes, |_| {})
-        },
-    },
-    Forgery {
-        name: "an external commit of a blank's remove",
-        rule: Some("RemoveOfBlank"),
-        make: |s| {
-            let changes = s.changes().say(Proposal::Remove(BLANK));
-            s.external(changes, |_| {})
-        },
-    },
-    Forgery {
-        name: "an external commit by reference",
-        rule: Some("ExternalCommitReference"),
-        make: |s| {
-            let (message, listed) = s.friend_proposes(Proposal::Remove(0));
-            let mut changes = s.changes().remove_member(s.insider.leaf);
-            changes.proposals = vec![listed];
-            match s.external(changes, |_| {}) {
-                Evidence::Commit { commit, authenticator, .. } => {
-                    Evidence::Commit { proposals: vec![message], commit, authenticator }
-                }
-                other => other,
-            }
-        },
-    },
-    Forgery {
-        name: "an external commit without a path",
-        rule: Some("PathMissing"),
-        make: |s| s.external(s.changes(), |draft| draft.commit().path = None),
-    },
-    Forgery {
-        name: "an init that cannot be opened",
-        rule: Some("ExternalInitUndecapsulable"),
-        make: |s| {
-            s.external(s.changes(), |draft| {
-                draft.commit().proposals[0] = value(Proposal::ExternalInit(vec![1; 5].into()));
             })
         },
     },

@@ -87,7 +87,7 @@ impl<'s, 'j> Studio<'s, 'j> {
         after_leaf: impl FnOnce(&mut KeyPackage),
     ) -> KeyPackage {
         let suite = self.insider.suite.clone();
-        let mut made = key_package(&mut self.stage.friend, self.stage.now);
+        let mut made = key_package(&mut self.stage.friend);
         let signer = SignatureKeyPair::generate(&suite, &mut self.random).expect("keys are made");
         made.leaf_node.signature_key = crypto::Signer::public_key(&signer).clone();
         made.leaf_node.credential = wire::Credential::basic(b"newcomer");
@@ -199,16 +199,30 @@ impl<'s, 'j> Studio<'s, 'j> {
         Evidence::Commit { proposals: Vec::new(), commit: message.to_bytes(), authenticator }
     }
 
-    /// An external commit, signed with a new key or the one that is given.
+    /// An external commit of a stranger.
     pub(crate) fn external(
         &mut self,
+        changes: Changes,
+        change: impl FnOnce(&mut DraftCommit),
+    ) -> Evidence {
+        self.external_by(b"stranger", changes, change)
+    }
+
+    /// An external commit of somebody with this identity and a new key.
+    pub(crate) fn external_by(
+        &mut self,
+        identity: &[u8],
         changes: Changes,
         change: impl FnOnce(&mut DraftCommit),
     ) -> Evidence {
         let suite = self.insider.suite.clone();
         let signer = SignatureKeyPair::generate(&suite, &mut self.random).expect("keys are made");
         self.insider.signer = std::sync::Arc::new(signer);
-        let mut draft = self.insider.draft_external_of(changes);
+        let path = PathChange {
+            leaf: &|leaf| leaf.credential = wire::Credential::basic(identity),
+            ..PathChange::default()
+        };
+        let mut draft = self.insider.draft_external_of(changes, path);
         change(&mut draft);
         self.form = WireFormat::PUBLIC_MESSAGE;
         self.show(draft, Vec::new())

@@ -6,8 +6,8 @@ use crypto::{Digest, Secret};
 use testkit::forge::{Insider, PathChange, WelcomeForge};
 use tree::{RatchetTree, TreeSize};
 use wire::{
-    Credential, CredentialType, Extension, ExtensionType, ExternalPub, GroupInfo, LeafNode,
-    LeafNodeSource, Lifetime, Node, ProtocolVersion, RatchetTreeNodes,
+    Credential, CredentialType, Extension, ExtensionType, ExternalPub, GroupInfo, LeafNode, Node,
+    ProtocolVersion, RatchetTreeNodes,
 };
 
 use super::stage::{Jury, Stage, Verdict};
@@ -23,7 +23,7 @@ pub(crate) struct Description<'a> {
     /// Who signs, and with which signature in the end.
     pub(crate) signature: Option<Vec<u8>>,
     forger: &'a Insider,
-    friend: &'a Insider,
+    last: &'a Insider,
 }
 
 /// A false description.
@@ -48,12 +48,12 @@ impl Description<'_> {
         }
     }
 
-    /// Signs the friend's leaf again.
-    fn change_friend(&mut self, change: impl FnOnce(&mut LeafNode)) {
-        let (friend, place) = (self.friend, self.friend.leaf);
+    /// Signs the leaf of the last committer again. No parent hash covers it.
+    fn change_last(&mut self, change: impl FnOnce(&mut LeafNode)) {
+        let (last, place) = (self.last, self.last.leaf);
         let leaf = self.leaf(place.as_u32() as usize);
         change(leaf);
-        friend.sign_leaf(leaf, place.as_u32());
+        last.sign_leaf(leaf, place.as_u32());
     }
 
     fn parent(&mut self, index: usize) -> &mut wire::ParentNode {
@@ -94,7 +94,7 @@ pub(crate) const LIES: &[Lie] = &[
     Lie {
         name: "a signer with a blank leaf",
         rule: Some("GroupInfoSigner"),
-        by: BOTH,
+        by: GROUP_INFO,
         tell: |it| {
             it.info.signer = 7;
         },
@@ -266,7 +266,8 @@ pub(crate) const LIES: &[Lie] = &[
         rule: Some("InvalidLeafSignature"),
         by: BOTH,
         tell: |it| {
-            it.leaf(2).signature = vec![1; 64].into();
+            let place = it.last.leaf.as_u32() as usize;
+            it.leaf(place).signature = vec![1; 64].into();
         },
     },
     Lie {
@@ -275,7 +276,7 @@ pub(crate) const LIES: &[Lie] = &[
         by: BOTH,
         tell: |it| {
             let key = it.leaf(2).encryption_key.clone();
-            it.change_friend(|leaf| leaf.encryption_key = key);
+            it.change_last(|leaf| leaf.encryption_key = key);
         },
     },
     Lie {
@@ -294,7 +295,7 @@ pub(crate) const LIES: &[Lie] = &[
         rule: Some("VersionOrCipherSuiteNotInCapabilities"),
         by: BOTH,
         tell: |it| {
-            it.change_friend(|leaf| leaf.capabilities.cipher_suites.clear());
+            it.change_last(|leaf| leaf.capabilities.cipher_suites.clear());
         },
     },
     Lie {
@@ -302,7 +303,7 @@ pub(crate) const LIES: &[Lie] = &[
         rule: Some("ExtensionNotInCapabilities"),
         by: BOTH,
         tell: |it| {
-            it.change_friend(|leaf| leaf.extensions.0.push(unknown()));
+            it.change_last(|leaf| leaf.extensions.0.push(unknown()));
         },
     },
     Lie {
@@ -310,7 +311,7 @@ pub(crate) const LIES: &[Lie] = &[
         rule: Some("CredentialTypeNotInCapabilities"),
         by: BOTH,
         tell: |it| {
-            it.change_friend(|leaf| leaf.capabilities.credentials = vec![CredentialType(0xf0f0)]);
+            it.change_last(|leaf| leaf.capabilities.credentials = vec![CredentialType(0xf0f0)]);
         },
     },
     Lie {
@@ -318,20 +319,11 @@ pub(crate) const LIES: &[Lie] = &[
         rule: Some("CredentialTypeNotSupportedByMembers"),
         by: BOTH,
         tell: |it| {
-            it.change_friend(|leaf| {
+            it.change_last(|leaf| {
                 leaf.credential =
                     Credential::Other(CredentialType(0xf0f0), b"somebody".as_slice().into());
                 leaf.capabilities.credentials.push(CredentialType(0xf0f0));
             });
-        },
-    },
-    Lie {
-        name: "a lifetime that is over",
-        rule: Some("LifetimeExpired"),
-        by: BOTH,
-        tell: |it| {
-            let lifetime = Lifetime { not_before: 1, not_after: 2 };
-            it.change_friend(|leaf| leaf.leaf_node_source = LeafNodeSource::KeyPackage(lifetime));
         },
     },
 ];
@@ -339,7 +331,7 @@ pub(crate) const LIES: &[Lie] = &[
 /// What everyone says to a lie in a Welcome.
 pub(crate) fn welcome(stage: &mut Stage<'_>, lie: &Lie) -> Result<Vec<(Stack, Verdict)>, String> {
     let jury: &Jury = stage.jury;
-    let (mut insider, friend) = (Insider::of(&stage.forger), Insider::of(&stage.friend));
+    let mut insider = Insider::of(&stage.forger);
     let mut changes = insider.changes();
     let mut joiners = Vec::new();
     for stack in jury.stacks() {
@@ -369,7 +361,7 @@ pub(crate) fn welcome(stage: &mut Stage<'_>, lie: &Lie) -> Result<Vec<(Stack, Ve
         };
         let mut path_secret = welcome.path_secret.take();
         let told =
-            describe(&mut welcome.group_info, (&forged.next, &friend), &mut path_secret, lie);
+            describe(&mut welcome.group_info, (&forged.next, &forged.next), &mut path_secret, lie);
         welcome.path_secret = path_secret;
         if told.is_confirmed {
             welcome.confirm();
@@ -379,7 +371,9 @@ pub(crate) fn welcome(stage: &mut Stage<'_>, lie: &Lie) -> Result<Vec<(Stack, Ve
             welcome.group_info.signature = signature.into();
         }
         let bytes = welcome.seal(&mut insider.random).to_bytes();
+        // A lie makes an epoch of its own.
         let expected = forged.next.secrets.epoch_authenticator().expose();
+        let expected = lie.rule.is_none().then_some(expected);
         let verdict = jury.join((stack, transaction), bytes, expected);
         jury.free(stack, transaction);
         verdicts.push((stack, verdict));
@@ -410,21 +404,14 @@ struct Told {
 
 fn describe(
     info: &mut GroupInfo,
-    (forger, friend): (&Insider, &Insider),
+    (forger, last): (&Insider, &Insider),
     path_secret: &mut Option<Secret>,
     lie: &Lie,
 ) -> Told {
     let RatchetTreeNodes(nodes) = forger.tree.to_nodes();
     let before = nodes.clone();
-    let mut description = Description {
-        info,
-        nodes,
-        path_secret,
-        is_confirmed: true,
-        signature: None,
-        forger,
-        friend,
-    };
+    let mut description =
+        Description { info, nodes, path_secret, is_confirmed: true, signature: None, forger, last };
     (lie.tell)(&mut description);
     let Description { info, nodes, is_confirmed, signature, .. } = description;
     if !nodes.is_empty() && nodes != before {

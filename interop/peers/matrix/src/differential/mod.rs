@@ -10,6 +10,7 @@
 
 mod commits;
 mod forgery;
+mod frames;
 mod joining;
 mod mutants;
 mod newcomers;
@@ -80,11 +81,11 @@ impl Differential {
             for list in [commits::LISTS, commits::UPDATES, commits::PATHS, newcomers::ADDS] {
                 forgeries(&jury, form, list, &mut results)?;
             }
-            forgeries(&jury, form, commits::FRAMES, &mut results)?;
+            forgeries(&jury, form, frames::FRAMES, &mut results)?;
             newcomers(&jury, form, &mut results)?;
         }
         forgeries(&jury, HandshakeFormat::Private, texts::TEXTS, &mut results)?;
-        forgeries(&jury, HandshakeFormat::Public, commits::EXTERNAL, &mut results)?;
+        forgeries(&jury, HandshakeFormat::Public, frames::EXTERNAL, &mut results)?;
         lies(&jury, &mut results)?;
         for form in FORMS {
             self.mutants(&jury, form, &mut results)?;
@@ -122,7 +123,8 @@ impl Differential {
                 let round = mutants::round(&mut stage, kind, (form, &mut random))?;
                 results.mutants += 1;
                 let agreed = results.compare(&round.situation, &round.mutant, false);
-                let kept = results.all_accept(&round.situation, &round.original);
+                let situation = format!("{}; the original after it", round.situation);
+                let kept = results.all_accept(&situation, &round.original);
                 if !agreed || !kept {
                     stage = Stage::new(jury, form)?;
                 }
@@ -136,8 +138,9 @@ impl Differential {
         let versions = Stack::ALL.map(Stack::version).join(", ");
         let _ = writeln!(
             text,
-            "Versions: {versions}. Suite {}, seed {}: {} forged messages that break {} different rules of \
-             [violations.md](violations.md), and {} mutants. {} answers differ from Conclave's:\n",
+            "Versions: {versions}. Suite {}, seed {}: {} forged messages that break {} different \
+             rules of [violations.md](violations.md), and {} mutants. {} answers differ from \
+             Conclave's:\n",
             self.suite,
             self.seed,
             results.forgeries,
@@ -145,15 +148,15 @@ impl Differential {
             results.mutants,
             results.findings.len(),
         );
-        text.push_str(
-            "| stack | section | situation | it | answers | why |\n|---|---|---|---|--:|---|\n",
-        );
+        text.push_str("| stack | section | situation | it | answers | why |\n");
+        text.push_str("|---|---|---|---|--:|---|\n");
         for entry in TRIAGE {
             let explained = results.findings.iter().filter(|finding| {
                 triage::explain(finding).is_some_and(|it| std::ptr::eq(it, entry))
             });
             let count = explained.count();
-            let (stack, section) = (entry.stack.version(), entry.section);
+            let stacks: Vec<&str> = entry.stacks.iter().map(|stack| stack.name()).collect();
+            let (stack, section) = (stacks.join(", "), entry.section);
             let _ = writeln!(
                 text,
                 "| {stack} | {section} | {} | {} | {count} | {} |",
@@ -191,7 +194,7 @@ impl Results {
         for (stack, verdict) in verdicts {
             if !matches!(verdict, Verdict::Accepted | Verdict::Lacking) {
                 all = false;
-                self.note(&format!("{situation}; the original after it"), *stack, verdict);
+                self.note(situation, *stack, verdict);
             }
         }
         all
@@ -206,7 +209,8 @@ impl Results {
         self.findings.push(Finding { situation, stack, does: verdict.kind(), because });
     }
 
-    /// A forgery, or what is in order: Conclave must name the rule, or accept.
+    /// A forgery, or what is in order: Conclave must name the rule, or accept. For what is no
+    /// `Violation`, `rule` is a part of what it says.
     fn judge(
         &mut self,
         situation: &str,
@@ -221,10 +225,9 @@ impl Results {
         let ours = verdicts.iter().find(|(stack, _)| *stack == Stack::Conclave);
         match ours.map(|(_, verdict)| verdict) {
             Some(Verdict::Refused(text)) => {
-                let named = rules_in(text);
-                if named.contains(rule) || (rule == "Malformed" && text.starts_with("malformed")) {
+                if rules_in(text).contains(rule) {
                     self.rules.insert(rule);
-                } else {
+                } else if !text.contains(rule) {
                     let because = format!("{rule} was broken, it says: {text}");
                     let (situation, stack) = (situation.to_owned(), Stack::Conclave);
                     let does = "names another rule";
@@ -279,13 +282,13 @@ fn newcomers(jury: &Jury, form: HandshakeFormat, results: &mut Results) -> Resul
         let evidence = newcomer.shown(&mut Studio::new(&mut stage, form));
         let verdicts = show(&mut stage, &evidence);
         let situation = format!("key package, {}, {}", newcomer.name, name_of(form));
-        results.judge(&situation, newcomer.rule, &verdicts);
+        results.judge(&situation, newcomer.rule_shown(), &verdicts);
         let mut stage = Stage::new(jury, form)?;
         let evidence = newcomer.added(&mut Studio::new(&mut stage, form));
         let verdicts = show(&mut stage, &evidence);
         let situation = format!("add of {}, {}", newcomer.name, name_of(form));
-        results.judge(&situation, newcomer.rule, &verdicts);
-        after(&mut stage, (&situation, newcomer.rule), &verdicts, results);
+        results.judge(&situation, newcomer.rule_added(), &verdicts);
+        after(&mut stage, (&situation, newcomer.rule_added()), &verdicts, results);
     }
     Ok(())
 }
@@ -314,8 +317,9 @@ fn show(stage: &mut Stage<'_>, evidence: &Evidence) -> Vec<(Stack, Verdict)> {
             stage.hear_commit(*seat, proposals, commit, authenticator)
         }
         Evidence::Texts(texts) => {
-            let heard = texts.iter().map(|(message, text)| stage.hear_text(*seat, message, text));
-            heard.last().unwrap_or(Verdict::Lacking)
+            let hear =
+                |_, (message, text): &(Vec<u8>, Vec<u8>)| stage.hear_text(*seat, message, text);
+            texts.iter().fold(Verdict::Lacking, hear)
         }
         Evidence::KeyPackage(bytes) => stage.consider(*seat, bytes.clone()),
     };

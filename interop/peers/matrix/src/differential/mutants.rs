@@ -5,7 +5,7 @@ use codec::Encode;
 use crypto::Random as _;
 use mls::{HandshakeFormat, MlsMessage, MlsMessageBody};
 use testkit::forge::Insider;
-use testkit::{Person, SeededRandom, Traits};
+use testkit::{Person, SeededRandom};
 
 use super::stage::{Jury, Stage, Verdict, key_package, with_path};
 use crate::stacks::Stack;
@@ -125,13 +125,12 @@ fn text(stage: &mut Stage<'_>, random: &mut SeededRandom) -> Rounds {
 
 /// Everyone moves on with the original, the friend too.
 fn commit(stage: &mut Stage<'_>, random: &mut SeededRandom) -> Rounds {
-    let now = stage.now;
     let Person { group, random: own, .. } = &mut stage.forger;
-    let made = group.as_mut().expect("in a group").commit(with_path(), now, own);
+    let made = group.as_mut().expect("in a group").commit(with_path(), super::stage::now(), own);
     let made = stage.forger.save(made);
     let message = made.commit.to_bytes();
     stage.forger.advance(made.pending);
-    super::stage::follow(&mut stage.friend, &made.commit, now);
+    super::stage::follow(&mut stage.friend, &made.commit);
     let expected = stage.authenticator();
     let (what, mutant) = mutate(&message, random);
     let hear = |bytes: &[u8]| {
@@ -143,8 +142,8 @@ fn commit(stage: &mut Stage<'_>, random: &mut SeededRandom) -> Rounds {
 
 fn newcomer(stage: &mut Stage<'_>, random: &mut SeededRandom) -> Rounds {
     let name = format!("newcomer {}", below(random, usize::MAX));
-    let mut newcomer = Person::new(&name, Traits::new(stage.jury.suite));
-    let made = key_package(&mut newcomer, stage.now);
+    let mut newcomer = Person::new(&name, super::stage::traits(stage.jury.suite));
+    let made = key_package(&mut newcomer);
     let message = MlsMessage(MlsMessageBody::KeyPackage(Box::new(made))).to_bytes();
     let (what, mutant) = mutate(&message, random);
     let consider = |bytes: &[u8]| {

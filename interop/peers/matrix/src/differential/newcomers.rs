@@ -12,11 +12,27 @@ pub(crate) struct Newcomer {
     /// What is wrong with it.
     pub(crate) name: &'static str,
     /// The `Violation` that it is; none for what is in order.
-    pub(crate) rule: Option<&'static str>,
+    rule: Option<&'static str>,
     make: fn(&mut Studio<'_, '_>) -> wire::KeyPackage,
 }
 
+/// Rules that only whoever sends the Add checks (section 7.3 on lifetimes).
+const SENDER_ONLY: [&str; 1] = ["LifetimeExpired"];
+
+/// Rules about the group, which are checked when the Add is committed.
+const COMMIT_ONLY: [&str; 2] = ["AddOfMember", "DuplicateEncryptionKey"];
+
 impl Newcomer {
+    /// The rule that whoever would propose the Add must see broken.
+    pub(crate) fn rule_shown(&self) -> Option<&'static str> {
+        self.rule.filter(|rule| !COMMIT_ONLY.contains(rule))
+    }
+
+    /// The rule that whoever receives the commit must see broken.
+    pub(crate) fn rule_added(&self) -> Option<&'static str> {
+        self.rule.filter(|rule| !SENDER_ONLY.contains(rule))
+    }
+
     /// Shown to whoever would propose it.
     pub(crate) fn shown(&self, studio: &mut Studio<'_, '_>) -> Evidence {
         let message = wire::MlsMessageBody::KeyPackage(Box::new((self.make)(studio)));
@@ -41,9 +57,23 @@ fn unknown() -> Extension {
     Extension { extension_type: ExtensionType(0xf0c0), extension_data: Default::default() }
 }
 
+/// Values that nobody knows and everybody ignores (section 13.5).
+fn greased(s: &mut Studio<'_, '_>) -> wire::KeyPackage {
+    let grease = || Extension {
+        extension_type: ExtensionType(0x0a0a),
+        extension_data: b"grease".as_slice().into(),
+    };
+    s.newcomer(|it| {
+        it.leaf_node.capabilities.extensions.push(ExtensionType(0x0a0a));
+        it.leaf_node.extensions.0.push(grease());
+        it.extensions.0.push(grease());
+    })
+}
+
 /// All of them.
 pub(crate) const NEWCOMERS: &[Newcomer] = &[
     Newcomer { name: "a newcomer", rule: None, make: |s| s.newcomer(|_| {}) },
+    Newcomer { name: "a newcomer with GREASE", rule: None, make: greased },
     Newcomer {
         name: "init key and leaf key are one",
         rule: Some("InitKeyIsEncryptionKey"),
@@ -85,7 +115,7 @@ pub(crate) const NEWCOMERS: &[Newcomer] = &[
         name: "a lifetime that is over",
         rule: Some("LifetimeExpired"),
         make: |s| {
-            let now = s.stage.now;
+            let now = super::stage::now();
             s.newcomer(|it| it.leaf_node.leaf_node_source = lifetime(now - 60 * DAY, now - DAY))
         },
     },
@@ -93,7 +123,7 @@ pub(crate) const NEWCOMERS: &[Newcomer] = &[
         name: "a lifetime that has not begun",
         rule: Some("LifetimeExpired"),
         make: |s| {
-            let now = s.stage.now;
+            let now = super::stage::now();
             s.newcomer(|it| it.leaf_node.leaf_node_source = lifetime(now + DAY, now + 60 * DAY))
         },
     },
@@ -101,7 +131,7 @@ pub(crate) const NEWCOMERS: &[Newcomer] = &[
         name: "a lifetime that ends before it starts",
         rule: Some("LifetimeEndsBeforeStart"),
         make: |s| {
-            let now = s.stage.now;
+            let now = super::stage::now();
             s.newcomer(|it| it.leaf_node.leaf_node_source = lifetime(now + DAY, now - DAY))
         },
     },
@@ -109,7 +139,7 @@ pub(crate) const NEWCOMERS: &[Newcomer] = &[
         name: "a lifetime of a thousand years",
         rule: Some("LifetimeTooLong"),
         make: |s| {
-            let now = s.stage.now;
+            let now = super::stage::now();
             s.newcomer(|it| {
                 it.leaf_node.leaf_node_source = lifetime(now - DAY, now + 365_000 * DAY)
             })
@@ -178,7 +208,7 @@ pub(crate) const NEWCOMERS: &[Newcomer] = &[
     Newcomer {
         name: "a member again",
         rule: Some("AddOfMember"),
-        make: |s| super::stage::key_package(&mut s.stage.friend, s.stage.now),
+        make: |s| super::stage::key_package(&mut s.stage.friend),
     },
 ];
 

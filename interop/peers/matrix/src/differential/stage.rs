@@ -3,6 +3,7 @@
 //! Leaf 0 is the forger and leaf 1 its friend, both Conclave in the open; a seat for each stack
 //! follows. Everyone is asked without sockets, through the interface of the harness.
 
+use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use interop::proto::mls_client_server::MlsClient;
@@ -30,6 +31,8 @@ pub(crate) struct Jury {
     runtime: tokio::runtime::Runtime,
     services: Vec<(Stack, Box<dyn MlsClient>)>,
     pub(crate) suite: u16,
+    /// How many have made a key package. Each has a name of its own.
+    joiners: Cell<u32>,
 }
 
 /// What a stack says.
@@ -78,7 +81,7 @@ impl Jury {
     pub(crate) fn new(suite: u16) -> Result<Self, String> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| error.to_string())?;
-        let conclave = Conclave::new(ServerOptions::default());
+        let conclave = Conclave::new(ServerOptions { grease: false });
         let mut services: Vec<(Stack, Box<dyn MlsClient>)> = vec![
             (Stack::Conclave, Box::new(conclave)),
             (Stack::Openmls, Box::new(peer_openmls::Peer::new())),
@@ -89,7 +92,7 @@ impl Jury {
             let suites = runtime.block_on(service.supported_ciphersuites(request));
             suites.is_ok_and(|it| it.into_inner().ciphersuites.contains(&u32::from(suite)))
         });
-        Ok(Self { runtime, services, suite })
+        Ok(Self { runtime, services, suite, joiners: Cell::new(0) })
     }
 
     pub(crate) fn stacks(&self) -> impl Iterator<Item = Stack> + '_ {
@@ -103,7 +106,9 @@ impl Jury {
 
     /// A new key package of a stack, with its transaction.
     pub(crate) fn key_package(&self, stack: Stack) -> Result<(u32, KeyPackage), String> {
-        let identity = format!("{} joins", stack.name()).into_bytes();
+        let number = self.joiners.get() + 1;
+        self.joiners.set(number);
+        let identity = format!("{}, joiner {number}", stack.name()).into_bytes();
         let request = proto::CreateKeyPackageRequest { cipher_suite: self.suite.into(), identity };
         let made = ask!(self, stack, create_key_package(request)).map_err(|it| it.to_string())?;
         let message = MlsMessage::from_bytes(&made.key_package).map_err(|it| it.to_string())?;
@@ -113,19 +118,21 @@ impl Jury {
         }
     }
 
-    /// Whether a joiner joins by a Welcome.
+    /// Whether a joiner joins by a Welcome, in the epoch of this authenticator if there is one.
     pub(crate) fn join(
         &self,
         (stack, transaction_id): (Stack, u32),
         welcome: Vec<u8>,
-        expected: &[u8],
+        expected: Option<&[u8]>,
     ) -> Verdict {
         let request = proto::JoinGroupRequest { transaction_id, welcome, ..Default::default() };
         let joined = ask!(self, stack, join_group(request));
         if let Ok(joined) = &joined {
             self.free(stack, joined.state_id);
         }
-        Verdict::of(joined, |joined| joined.epoch_authenticator == expected)
+        Verdict::of(joined, |joined| {
+            expected.is_none_or(|expected| joined.epoch_authenticator == expected)
+        })
     }
 
     /// Whether a stack joins by an external commit with this GroupInfo.
@@ -154,7 +161,6 @@ pub(crate) struct Seat {
 /// The group.
 pub(crate) struct Stage<'a> {
     pub(crate) jury: &'a Jury,
-    pub(crate) now: u64,
     pub(crate) forger: Person,
     pub(crate) friend: Person,
     pub(crate) seats: Vec<Seat>,
@@ -171,24 +177,23 @@ impl Drop for Stage<'_> {
 impl<'a> Stage<'a> {
     /// A group in which forger and friend have each committed once.
     pub(crate) fn new(jury: &'a Jury, handshakes: HandshakeFormat) -> Result<Self, String> {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs());
-        let person = |name| Person::new(name, Traits::new(jury.suite).handshakes(handshakes));
+        let person = |name| Person::new(name, traits(jury.suite).handshakes(handshakes));
         let (mut forger, mut friend) = (person("forger"), person("friend"));
         let params = GroupParams::new(forger.suite);
         let Person { client, store, random, .. } = &mut forger;
-        let made = client.create_group(store, params, now, random);
+        let made = client.create_group(store, params, now(), random);
         forger.group = Some(forger.save(made));
-        let mut options = CommitOptions::new().add_member(key_package(&mut friend, now));
+        let mut options = CommitOptions::new().add_member(key_package(&mut friend));
         let mut waiting = Vec::new();
         for stack in jury.stacks() {
             let (transaction, made) = jury.key_package(stack)?;
             options = options.add_member(made);
             waiting.push((stack, transaction));
         }
-        let mut stage = Self { jury, now, forger, friend, seats: Vec::new() };
-        let welcome = commit_and_advance(&mut stage.forger, options, now).1;
+        let mut stage = Self { jury, forger, friend, seats: Vec::new() };
+        let welcome = commit_and_advance(&mut stage.forger, options).1;
         let welcome = welcome.ok_or("a commit that adds has a Welcome")?;
-        let joined = stage.friend.client.join(&stage.friend.store, &welcome, None, now);
+        let joined = stage.friend.client.join(&stage.friend.store, &welcome, None, now());
         stage.friend.group = Some(stage.friend.save(joined));
         for (stack, transaction_id) in waiting {
             let request = proto::JoinGroupRequest {
@@ -209,15 +214,15 @@ impl<'a> Stage<'a> {
 
     /// An honest commit of the forger, which everyone must accept.
     pub(crate) fn commit_of_forger(&mut self) -> Result<(), String> {
-        let (commit, _) = commit_and_advance(&mut self.forger, with_path(), self.now);
-        follow(&mut self.friend, &commit, self.now);
+        let (commit, _) = commit_and_advance(&mut self.forger, with_path());
+        follow(&mut self.friend, &commit);
         self.everyone_follows(&commit)
     }
 
     /// An honest commit of the friend, which everyone must accept.
     pub(crate) fn commit_of_friend(&mut self) -> Result<(), String> {
-        let (commit, _) = commit_and_advance(&mut self.friend, with_path(), self.now);
-        follow(&mut self.forger, &commit, self.now);
+        let (commit, _) = commit_and_advance(&mut self.friend, with_path());
+        follow(&mut self.forger, &commit);
         self.everyone_follows(&commit)
     }
 
@@ -309,15 +314,27 @@ impl<'a> Stage<'a> {
     }
 }
 
+/// The time, in seconds since 1970.
+pub(crate) fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_secs())
+}
+
+/// Somebody without GREASE values, which not every stack can read.
+pub(crate) fn traits(suite: u16) -> Traits {
+    let mut traits = Traits::new(suite);
+    traits.settings.grease = false;
+    traits
+}
+
 /// A commit that always has a path.
 pub(crate) fn with_path() -> CommitOptions {
     CommitOptions { path: PathChoice::Always, ..CommitOptions::new() }
 }
 
 /// A key package of a person, of this time.
-pub(crate) fn key_package(person: &mut Person, now: u64) -> KeyPackage {
+pub(crate) fn key_package(person: &mut Person) -> KeyPackage {
     let options = KeyPackageOptions::default();
-    let made = person.client.key_package(person.suite, options, now, &mut person.random);
+    let made = person.client.key_package(person.suite, options, now(), &mut person.random);
     person.save(made)
 }
 
@@ -325,18 +342,17 @@ pub(crate) fn key_package(person: &mut Person, now: u64) -> KeyPackage {
 fn commit_and_advance(
     person: &mut Person,
     options: CommitOptions,
-    now: u64,
 ) -> (MlsMessage, Option<MlsMessage>) {
     let Person { group, random, .. } = person;
-    let made = group.as_mut().expect("in a group").commit(options, now, random);
+    let made = group.as_mut().expect("in a group").commit(options, now(), random);
     let NewCommit { pending, commit, welcomes, .. } = person.save(made);
     person.advance(pending);
     (commit, welcomes.into_iter().next().map(|(welcome, _)| welcome))
 }
 
 /// Processes an honest commit.
-pub(crate) fn follow(person: &mut Person, commit: &MlsMessage, now: u64) {
-    let received = person.group().process(commit, now);
+pub(crate) fn follow(person: &mut Person, commit: &MlsMessage) {
+    let received = person.group().process(commit, now());
     match person.save(received) {
         mls::Received::Commit(staged) => drop(person.advance(*staged)),
         _ => panic!("not a commit"),

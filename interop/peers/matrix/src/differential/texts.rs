@@ -28,7 +28,7 @@ fn sent_as(s: &mut Studio<'_, '_>, leaf_index: u32, generation: u32) -> Evidence
         return Evidence::Texts(Vec::new());
     };
     let mut reuse_guard = [0; 4];
-    drop(s.random.fill(&mut reuse_guard));
+    s.random.fill(&mut reuse_guard).expect("a seed does not fail");
     let sender = SenderData { leaf_index, generation, reuse_guard };
     let message = s.insider.seal_sender(sender, message);
     Evidence::Texts(vec![(message.to_bytes(), TEXT.to_vec())])
@@ -103,7 +103,7 @@ pub(crate) const TEXTS: &[Forgery] = &[
     },
     Forgery {
         name: "an empty plaintext",
-        rule: Some("Malformed"),
+        rule: Some("malformed"),
         make: |s| {
             let content = s.insider.content(Content::Application(TEXT.into()));
             let message = s.insider.encrypt(&content, &[]);
