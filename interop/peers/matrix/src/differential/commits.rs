@@ -496,9 +496,10 @@ pub(crate) const PATHS: &[Forgery] = &[
         name: "a path that is too long",
         rule: Some("PathLengthMismatch"),
         make: |s| {
+            let key = s.fresh_key();
             s.commit_changed(|draft, _| {
                 let mut node = draft.path().nodes[0].clone();
-                node.encryption_key = vec![9; 32].into();
+                node.encryption_key = key;
                 draft.path().nodes.push(node);
             })
         },

@@ -328,8 +328,29 @@ pub(crate) const LIES: &[Lie] = &[
     },
 ];
 
+/// A Welcome for a new member.
+pub(crate) struct Invitation {
+    pub(crate) stack: Stack,
+    pub(crate) transaction: u32,
+    pub(crate) welcome: Vec<u8>,
+    /// The authenticator of the epoch, if it is the forger's.
+    pub(crate) authenticator: Option<Vec<u8>>,
+}
+
 /// What everyone says to a lie in a Welcome.
 pub(crate) fn welcome(stage: &mut Stage<'_>, lie: &Lie) -> Result<Vec<(Stack, Verdict)>, String> {
+    let mut verdicts = Vec::new();
+    for invitation in invitations(stage, lie)? {
+        let Invitation { stack, transaction, welcome, authenticator } = invitation;
+        let expected = authenticator.as_deref();
+        verdicts.push((stack, stage.jury.join((stack, transaction), welcome, expected)));
+        stage.jury.free(stack, transaction);
+    }
+    Ok(verdicts)
+}
+
+/// A Welcome with this lie for each stack, all of one commit that nobody else hears of.
+pub(crate) fn invitations(stage: &Stage<'_>, lie: &Lie) -> Result<Vec<Invitation>, String> {
     let jury: &Jury = stage.jury;
     let mut insider = Insider::of(&stage.forger);
     let mut changes = insider.changes();
@@ -344,7 +365,7 @@ pub(crate) fn welcome(stage: &mut Stage<'_>, lie: &Lie) -> Result<Vec<(Stack, Ve
         draft.added.iter().map(|(_, it)| it.as_ref().map(Secret::duplicate)).collect();
     let forged = draft.finish(&insider);
     let suite = insider.suite.clone();
-    let mut verdicts = Vec::new();
+    let mut invitations = Vec::new();
     for ((stack, transaction, key_package), path_secret) in joiners.into_iter().zip(added) {
         let wire::MlsMessageBody::GroupInfo(info) = forged.next.group_info(|_| {}).0 else {
             return Err("not a GroupInfo".to_owned());
@@ -372,13 +393,11 @@ pub(crate) fn welcome(stage: &mut Stage<'_>, lie: &Lie) -> Result<Vec<(Stack, Ve
         }
         let bytes = welcome.seal(&mut insider.random).to_bytes();
         // A lie makes an epoch of its own.
-        let expected = forged.next.secrets.epoch_authenticator().expose();
-        let expected = lie.rule.is_none().then_some(expected);
-        let verdict = jury.join((stack, transaction), bytes, expected);
-        jury.free(stack, transaction);
-        verdicts.push((stack, verdict));
+        let authenticator = forged.next.secrets.epoch_authenticator().expose().to_vec();
+        let authenticator = lie.rule.is_none().then_some(authenticator);
+        invitations.push(Invitation { stack, transaction, welcome: bytes, authenticator });
     }
-    Ok(verdicts)
+    Ok(invitations)
 }
 
 /// What everyone says to a lie in a GroupInfo.

@@ -125,7 +125,7 @@ impl Differential {
                 let agreed = results.compare(&round.situation, &round.mutant, false);
                 let situation = format!("{}; the original after it", round.situation);
                 let kept = results.all_accept(&situation, &round.original);
-                if !agreed || !kept {
+                if !agreed || !kept || kind.spends_stage() {
                     stage = Stage::new(jury, form)?;
                 }
             }
@@ -355,5 +355,50 @@ fn after(
         if refused(stack) && verdict != Verdict::Accepted {
             results.note(&format!("{situation}; an honest commit after it"), stack, &verdict);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdicts(ours: Verdict, theirs: Verdict) -> Vec<(Stack, Verdict)> {
+        vec![(Stack::Conclave, ours), (Stack::MlsRs, theirs)]
+    }
+
+    fn refused(text: &str) -> Verdict {
+        Verdict::Refused(text.to_owned())
+    }
+
+    /// Whoever accepts what Conclave refuses is found, and so is who refuses what it accepts.
+    #[test]
+    fn what_differs_is_found_and_is_not_explained_by_itself() {
+        let pairs = [
+            (refused("no"), Verdict::Accepted, "accepts"),
+            (refused("no"), Verdict::Elsewhere, "accepts, elsewhere"),
+            (Verdict::Accepted, refused("no"), "refuses"),
+            (refused("no"), Verdict::Panicked("index".to_owned()), "panics"),
+        ];
+        for (ours, theirs, does) in pairs {
+            let mut results = Results::default();
+            results.compare("something new", &verdicts(ours, theirs), false);
+            assert_eq!(results.findings.len(), 1);
+            assert_eq!((results.findings[0].stack, results.findings[0].does), (Stack::MlsRs, does));
+            assert!(triage::explain(&results.findings[0]).is_none());
+        }
+    }
+
+    #[test]
+    fn conclave_has_to_name_the_very_rule() {
+        let rule = tree::Violation::AddTwice;
+        for (says, findings) in [(rule.rule(), 0), ("a peer broke another rule", 1)] {
+            let mut results = Results::default();
+            results.judge("a case", Some(rule.name()), &verdicts(refused(says), refused("no")));
+            assert_eq!(results.findings.len(), findings);
+            assert_eq!(results.rules.len(), 1 - findings);
+        }
+        let mut results = Results::default();
+        results.judge("a case", Some(rule.name()), &verdicts(Verdict::Accepted, Verdict::Accepted));
+        assert_eq!(results.findings.len(), 1, "Conclave accepts a forgery");
     }
 }

@@ -7,6 +7,8 @@ use mls::{HandshakeFormat, MlsMessage, MlsMessageBody};
 use testkit::forge::Insider;
 use testkit::{Person, SeededRandom};
 
+use super::forgery::{Evidence, Studio};
+use super::joining::{Invitation, LIES, invitations};
 use super::stage::{Jury, Stage, Verdict, key_package, with_path};
 use crate::stacks::Stack;
 
@@ -24,10 +26,24 @@ pub(crate) enum Kind {
     Commit,
     KeyPackage,
     GroupInfo,
+    Proposal,
+    Welcome,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 4] = [Self::Text, Self::Commit, Self::KeyPackage, Self::GroupInfo];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Text,
+        Self::Commit,
+        Self::KeyPackage,
+        Self::GroupInfo,
+        Self::Proposal,
+        Self::Welcome,
+    ];
+
+    /// Whether the forger's own state is left behind.
+    pub(crate) fn spends_stage(self) -> bool {
+        matches!(self, Self::Proposal)
+    }
 
     fn name(self) -> &'static str {
         match self {
@@ -35,6 +51,8 @@ impl Kind {
             Self::Commit => "commit",
             Self::KeyPackage => "key package",
             Self::GroupInfo => "GroupInfo",
+            Self::Proposal => "proposal",
+            Self::Welcome => "Welcome",
         }
     }
 }
@@ -105,6 +123,8 @@ pub(crate) fn round(
         Kind::Commit => commit(stage, random),
         Kind::KeyPackage => newcomer(stage, random),
         Kind::GroupInfo => group_info(stage, random),
+        Kind::Proposal => proposal(stage, (handshakes, random)),
+        Kind::Welcome => welcome(stage, random)?,
     };
     Ok(Round { situation: format!("{}, {form}: {what}", kind.name()), mutant, original })
 }
@@ -161,4 +181,40 @@ fn group_info(stage: &mut Stage<'_>, random: &mut SeededRandom) -> Rounds {
         jury.stacks().map(|stack| (stack, jury.join_external(stack, bytes.to_vec()))).collect()
     };
     (what, join(&mutant), join(&message))
+}
+
+/// An Update of the friend, and the forger's commit that refers to it.
+fn proposal(
+    stage: &mut Stage<'_>,
+    (handshakes, random): (HandshakeFormat, &mut SeededRandom),
+) -> Rounds {
+    let evidence = Studio::new(stage, handshakes).update_of_friend(|_| {});
+    let Evidence::Commit { proposals, commit, authenticator } = evidence else {
+        panic!("an update is committed")
+    };
+    let (what, mutant) = mutate(&proposals[0], random);
+    let hear = |proposals: &[Vec<u8>]| {
+        let seats = stage.seats.iter();
+        seats
+            .map(|seat| (seat.stack, stage.hear_commit(*seat, proposals, &commit, &authenticator)))
+            .collect()
+    };
+    (what, hear(&[mutant]), hear(&proposals))
+}
+
+/// The same is done to everyone's Welcome.
+fn welcome(stage: &Stage<'_>, random: &mut SeededRandom) -> Result<Rounds, String> {
+    let (mut what, mut first, mut second) = (String::new(), Vec::new(), Vec::new());
+    let alike = random.clone();
+    for invitation in invitations(stage, &LIES[0])? {
+        let Invitation { stack, transaction, welcome, authenticator } = invitation;
+        *random = alike.clone();
+        let (done, mutant) = mutate(&welcome, random);
+        what = done;
+        let join = |bytes| stage.jury.join((stack, transaction), bytes, authenticator.as_deref());
+        first.push((stack, join(mutant)));
+        second.push((stack, join(welcome)));
+        stage.jury.free(stack, transaction);
+    }
+    Ok((what, first, second))
 }
