@@ -65,7 +65,7 @@ fn context(tree_hash: Digest) -> GroupContext {
 /// that a fresh look gives.
 fn lives(suite: &Suite, mut tree: RatchetTree) {
     let Some((index, leaf)) = tree.members().last() else { panic!("a tree has a member") };
-    let leaf = (**leaf).clone();
+    let leaf = (*leaf).clone();
     if tree.member_count() > 1 {
         tree.take_leaf(index);
         tree.truncate();

@@ -29,8 +29,8 @@ pub enum RowKind {
     Group = 1,
     /// GroupContext, key schedule and private keys of the current epoch.
     Epoch = 2,
-    /// A node of the current ratchet tree that is not blank, by its number.
-    TreeNode = 3,
+    /// A page of the current ratchet tree, by its name.
+    TreePage = 3,
     /// A row of an epoch's secret tree, by epoch.
     SecretTree = 4,
     /// What else is kept of a past epoch, by epoch.
@@ -58,7 +58,7 @@ impl RowKind {
     pub const ALL: [Self; 13] = [
         Self::Group,
         Self::Epoch,
-        Self::TreeNode,
+        Self::TreePage,
         Self::SecretTree,
         Self::PastEpoch,
         Self::PastLeaf,

@@ -4,6 +4,8 @@
 //! Committer, receiver and joiner meet in [`Epoch::start`]: the key schedule from the member secret
 //! on, and the confirmation tag, computed or compared.
 
+use std::sync::Arc;
+
 use codec::{Encode, Opaque};
 use crypto::{Digest, Secret, Suite};
 use protection::{
@@ -162,9 +164,9 @@ impl Epoch {
     }
 
     /// The leaf of this client.
-    pub(crate) fn own_leaf_node(&self) -> Result<&LeafNode, Error> {
+    pub(crate) fn own_leaf_node(&self) -> Result<Arc<LeafNode>, Error> {
         let leaf = self.tree.leaf(self.own_leaf());
-        leaf.map(|leaf| &**leaf).ok_or_else(|| Error::corrupt("own leaf is blank"))
+        leaf.ok_or_else(|| Error::corrupt("own leaf is blank"))
     }
 
     /// Identifies the epoch among all that could have its number.

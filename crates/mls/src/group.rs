@@ -60,12 +60,12 @@ pub enum GroupStatus {
 }
 
 /// A member of a group.
-#[derive(Clone, Copy, Debug)]
-pub struct Member<'a> {
+#[derive(Clone, Debug)]
+pub struct Member {
     /// Its place in the tree.
     pub index: LeafIndex,
     /// Its leaf: keys, credential, capabilities.
-    pub leaf: &'a LeafNode,
+    pub leaf: Arc<LeafNode>,
 }
 
 impl Group {
@@ -119,7 +119,7 @@ impl Group {
     }
 
     /// The members from left to right. O(N).
-    pub fn members(&self) -> impl Iterator<Item = Member<'_>> {
+    pub fn members(&self) -> impl Iterator<Item = Member> {
         self.epoch.tree.members().map(|(index, leaf)| Member { index, leaf })
     }
 
@@ -131,7 +131,7 @@ impl Group {
 
     /// The member at a leaf.
     #[must_use]
-    pub fn member(&self, leaf_index: u32) -> Option<Member<'_>> {
+    pub fn member(&self, leaf_index: u32) -> Option<Member> {
         let (index, leaf) = self.epoch.tree.member(leaf_index)?;
         Some(Member { index, leaf })
     }
@@ -203,17 +203,17 @@ impl Group {
 
     /// The signer of the key in the own leaf.
     pub(crate) fn signer(&self) -> Result<Arc<dyn Signer>, Error> {
-        let key = &self.epoch.own_leaf_node()?.signature_key;
-        let with_group = self.signers.iter().find(|signer| signer.public_key() == key).cloned();
-        with_group.or_else(|| self.client.signer_for(key)).ok_or(Error::Misuse(Misuse::NoSigner))
+        let key = self.epoch.own_leaf_node()?.signature_key.clone();
+        let with_group = self.signers.iter().find(|signer| *signer.public_key() == key).cloned();
+        with_group.or_else(|| self.client.signer_for(&key)).ok_or(Error::Misuse(Misuse::NoSigner))
     }
 
     /// The member at a leaf as it was in a past epoch that is kept, and with it all after it.
-    pub(crate) fn leaf_in_epoch(&self, leaf: LeafIndex, epoch: u64) -> Option<&Arc<LeafNode>> {
+    pub(crate) fn leaf_in_epoch(&self, leaf: LeafIndex, epoch: u64) -> Option<Arc<LeafNode>> {
         let mut kept = self.past.epochs().skip_while(|kept| *kept < epoch);
         let later = kept.find_map(|epoch| self.past_leaves.get(&(epoch, leaf)));
         match later {
-            Some(as_it_was) => as_it_was.as_ref(),
+            Some(as_it_was) => as_it_was.clone(),
             None => self.epoch.tree.leaf(leaf),
         }
     }

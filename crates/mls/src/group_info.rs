@@ -44,8 +44,7 @@ impl Epoch {
     ) -> Result<GroupInfo, Error> {
         let mut extensions = Extensions::default();
         if options.ratchet_tree {
-            let nodes = self.tree.to_nodes();
-            extensions.set(Extension::new(ExtensionType::RATCHET_TREE, &nodes));
+            extensions.set(Extension::new(ExtensionType::RATCHET_TREE, &self.tree));
         }
         if options.external_pub {
             let external_pub = self.secrets.external_key_pair(suite)?.public_key;

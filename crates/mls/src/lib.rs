@@ -40,6 +40,7 @@ mod rows;
 mod sent;
 mod successor;
 mod welcome;
+mod without_tree;
 
 pub use client::{Client, ClientConfig, LeafChanges};
 pub use codec::{Decode, DecodeError, Encode};
@@ -74,3 +75,4 @@ pub use wire::{
     Proposal, ProposalRef, ProposalType, PskKind, RatchetTreeNodes, ReInit, RequiredCapabilities,
     ResumptionPskUsage, WireFormat,
 };
+pub use without_tree::GroupWithoutTree;

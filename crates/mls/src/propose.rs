@@ -160,7 +160,8 @@ impl Group {
     ) -> Result<(Proposal, HpkeKeyPair), Error> {
         let key_pair = self.suite.generate_key_pair(random)?;
         let signer = changes.signer.clone().map_or_else(|| self.signer(), Ok)?;
-        let mut leaf = renewed_leaf(&self.client, self.epoch.own_leaf_node()?, changes)?;
+        let old = self.epoch.own_leaf_node()?;
+        let mut leaf = renewed_leaf(&self.client, &old, changes)?;
         leaf.encryption_key = key_pair.public_key.clone();
         leaf.signature_key = signer.public_key().clone();
         leaf.leaf_node_source = LeafNodeSource::Update;

@@ -8,14 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
-use crypto::{Digest, Secret};
+use crypto::{Digest, Secret, Suite};
 use protection::{
     InterimTranscriptHash, MessageSecrets, PastEpoch, PastEpochHead, PastEpochRow, PastEpochs,
     SecretTree, SecretTreeRow,
 };
-use tree::{LeafIndex, NodeIndex, RatchetTree, TreeSize};
+use tree::{LeafIndex, PageId, RatchetTree, TreeSize};
 use treekem::{EpochSecrets, PrivatePath};
-use wire::{GroupContext, LeafNode, Node, ReInit};
+use wire::{GroupContext, LeafNode, ReInit};
 
 use crate::epoch::Epoch;
 use crate::proposals::Proposals;
@@ -24,8 +24,9 @@ use crate::{
     Client, Delta, Error, Group, GroupStatus, RowKey, RowKind, Settings, Storage, StorageError,
 };
 
-/// The format of the rows that this version writes.
-const FORMAT: u8 = 1;
+/// The format of the rows that this version writes. Those of format 1, with a row for each node of
+/// the tree, were never released and are refused.
+const FORMAT: u8 = 2;
 
 /// A row's value: the format, then the structure.
 pub(crate) fn value(structure: &impl Encode) -> Secret {
@@ -60,13 +61,18 @@ impl AsRef<[u8]> for LayerBytes {
     }
 }
 
-/// The structure in a row's value.
-pub(crate) fn structure<T: Decode>(value: &Secret, what: &'static str) -> Result<T, Error> {
-    let mut reader = Reader::new(value.expose());
-    let format = u8::decode(&mut reader).map_err(|_| Error::corrupt(what))?;
-    if format != FORMAT {
+/// What a row's value holds behind its format.
+fn contents<'a>(value: &'a Secret, what: &'static str) -> Result<&'a [u8], Error> {
+    let (format, contents) = value.expose().split_first().ok_or_else(|| Error::corrupt(what))?;
+    if *format != FORMAT {
         return Err(Error::corrupt("row of a format that this version does not know"));
     }
+    Ok(contents)
+}
+
+/// The structure in a row's value.
+pub(crate) fn structure<T: Decode>(value: &Secret, what: &'static str) -> Result<T, Error> {
+    let mut reader = Reader::new(contents(value, what)?);
     let structure = T::decode(&mut reader).map_err(|_| Error::corrupt(what))?;
     reader.finish().map_err(|_| Error::corrupt(what))?;
     Ok(structure)
@@ -141,11 +147,23 @@ pub(crate) fn put_status(group_id: &[u8], status: &GroupStatus, delta: &mut Delt
     delta.put(RowKey::new(group_id, RowKind::Group, []), value(status));
 }
 
-fn put_node(group_id: &[u8], tree: &RatchetTree, node: NodeIndex, delta: &mut Delta) {
-    let key = RowKey::new(group_id, RowKind::TreeNode, node.as_u32().to_be_bytes());
-    match tree.node(node) {
-        Some(contents) => delta.put(key, value(contents)),
+fn put_page(group_id: &[u8], tree: &RatchetTree, page: PageId, delta: &mut Delta) {
+    let key = RowKey::new(group_id, RowKind::TreePage, page.to_bytes());
+    match tree.page(page) {
+        Some(bytes) => delta.put(key, value(&Layer(bytes))),
         None => delta.delete(key),
+    }
+}
+
+/// The rows that turn one stored tree into another.
+pub(crate) fn put_next_tree(
+    group_id: &[u8],
+    old: &RatchetTree,
+    next: &RatchetTree,
+    delta: &mut Delta,
+) {
+    for page in next.changed_pages_since(old) {
+        put_page(group_id, next, page, delta);
     }
 }
 
@@ -159,24 +177,14 @@ pub(crate) fn put_first_epoch(epoch: &mut Epoch, delta: &mut Delta) {
     let group_id = epoch.context.group_id.clone();
     put_status(&group_id, &GroupStatus::Active, delta);
     put_epoch(epoch, delta);
-    let size = epoch.tree.size();
-    let nodes = (0..size.nodes()).filter_map(|index| size.node(index));
-    for node in nodes.filter(|&node| epoch.tree.node(node).is_some()) {
-        put_node(&group_id, &epoch.tree, node, delta);
+    for page in epoch.tree.pages() {
+        put_page(&group_id, &epoch.tree, page, delta);
     }
     put_secret_tree(epoch, delta);
 }
 
-/// The rows that turn a stored epoch into the next one: those of nodes that changed, the new
-/// secrets.
-pub(crate) fn put_next_epoch(old: &Epoch, next: &mut Epoch, delta: &mut Delta) {
-    let group_id = next.context.group_id.clone();
-    for node in next.tree.changed_since(&old.tree) {
-        put_node(&group_id, &next.tree, node, delta);
-    }
-    for node in next.tree.cut_off_since(&old.tree) {
-        delta.delete(RowKey::new(&group_id, RowKind::TreeNode, node.as_u32().to_be_bytes()));
-    }
+/// The rows that turn a stored epoch into the next one, but for those of the tree.
+pub(crate) fn put_next_epoch(next: &mut Epoch, delta: &mut Delta) {
     put_epoch(next, delta);
     put_secret_tree(next, delta);
 }
@@ -330,33 +338,51 @@ impl Storage for Overlay<'_> {
     }
 }
 
-/// The stored epoch of a group.
-pub(crate) fn load_epoch(
+/// What must be known of an epoch to load its tree.
+pub(crate) struct EpochHead<'a> {
+    pub(crate) context: &'a GroupContext,
+    pub(crate) size: TreeSize,
+    pub(crate) own_leaf: LeafIndex,
+}
+
+/// The stored epoch of a group, whose tree comes from elsewhere.
+pub(crate) fn load_epoch_with(
     storage: &dyn Storage,
     group_id: &[u8],
-    settings: &Settings,
+    client: &Client,
+    tree: impl FnOnce(EpochHead<'_>) -> Result<RatchetTree, Error>,
 ) -> Result<Epoch, Error> {
     let row = storage.read(&RowKey::new(group_id, RowKind::Epoch, []))?;
     let row = row.ok_or_else(|| Error::corrupt("group without an epoch"))?;
     let EpochRow { context, leaves, secrets, private, interim, confirmation_tag } =
         structure(&row, "epoch")?;
     let size = TreeSize::from_leaves(leaves).ok_or_else(|| Error::corrupt("tree size"))?;
-    let tree = load_tree(storage, group_id, size)?;
+    let limits = client.settings().ratchet_limits;
     let rows = load_secret_tree_rows(storage, group_id, context.epoch, size)?;
-    let secret_tree = SecretTree::from_rows(size, settings.ratchet_limits, rows)?;
+    let secret_tree = SecretTree::from_rows(size, limits, rows)?;
     let messages = MessageSecrets::new(secrets.sender_data_secret().duplicate(), secret_tree);
     let interim = InterimTranscriptHash(interim);
+    let tree = tree(EpochHead { context: &context, size, own_leaf: private.leaf() })?;
     Ok(Epoch { context, tree, private, secrets, messages, interim, confirmation_tag })
 }
 
-fn load_tree(storage: &dyn Storage, group_id: &[u8], size: TreeSize) -> Result<RatchetTree, Error> {
-    let corrupt = || Error::corrupt("tree node");
-    let mut nodes: Vec<(u32, Node)> = Vec::new();
-    for (id, bytes) in storage.scan(group_id, RowKind::TreeNode, &[])? {
-        let index = u32::from_be_bytes(id.as_slice().try_into().map_err(|_| corrupt())?);
-        nodes.push((index, structure(&bytes, "tree node")?));
+/// The stored tree of the epoch with this context.
+pub(crate) fn load_tree(
+    storage: &dyn Storage,
+    context: &GroupContext,
+    (size, suite): (TreeSize, &Suite),
+) -> Result<RatchetTree, Error> {
+    let corrupt = || Error::corrupt("tree page");
+    let rows = storage.scan(&context.group_id, RowKind::TreePage, &[])?;
+    let pages = rows.iter().map(|(id, bytes)| {
+        Ok((PageId::from_bytes(id).ok_or_else(corrupt)?, contents(bytes, "tree page")?))
+    });
+    let pages: Vec<(PageId, &[u8])> = pages.collect::<Result<_, Error>>()?;
+    let tree = RatchetTree::from_pages((size, suite), pages).ok_or_else(corrupt)?;
+    match tree.kept_tree_hash(suite) == Some(context.tree_hash) {
+        true => Ok(tree),
+        false => Err(Error::corrupt("tree of another epoch")),
     }
-    RatchetTree::from_placed_nodes(size, nodes).map_err(|_| corrupt())
 }
 
 fn load_secret_tree_rows(
@@ -375,6 +401,21 @@ fn load_secret_tree_rows(
     rows.collect()
 }
 
+/// The tree of which only the page with one leaf is there: enough to be that member for a while.
+pub(crate) fn load_own_page(
+    storage: &dyn Storage,
+    context: &GroupContext,
+    (size, suite): (TreeSize, &Suite),
+    own_leaf: LeafIndex,
+) -> Result<RatchetTree, Error> {
+    let corrupt = || Error::corrupt("tree page");
+    let page = PageId::of(own_leaf.node());
+    let row = storage.read(&RowKey::new(&context.group_id, RowKind::TreePage, page.to_bytes()))?;
+    let row = row.ok_or_else(corrupt)?;
+    let bytes = contents(&row, "tree page")?;
+    RatchetTree::of_one_page((size, suite), page, bytes).ok_or_else(corrupt)
+}
+
 impl Group {
     /// Loads a group from its rows; `None` if it is not stored.
     pub(crate) fn load(
@@ -382,11 +423,24 @@ impl Group {
         storage: &dyn Storage,
         group_id: &[u8],
     ) -> Result<Option<Self>, Error> {
+        Self::load_with(client, storage, group_id, |epoch| {
+            let suite = client.suite(epoch.context.cipher_suite)?;
+            load_tree(storage, epoch.context, (epoch.size, &suite))
+        })
+    }
+
+    /// Loads a group whose tree comes from elsewhere.
+    pub(crate) fn load_with(
+        client: &Client,
+        storage: &dyn Storage,
+        group_id: &[u8],
+        tree: impl FnOnce(EpochHead<'_>) -> Result<RatchetTree, Error>,
+    ) -> Result<Option<Self>, Error> {
         let Some(row) = storage.read(&RowKey::new(group_id, RowKind::Group, []))? else {
             return Ok(None);
         };
         let status: GroupStatus = structure(&row, "group status")?;
-        let epoch = load_epoch(storage, group_id, client.settings())?;
+        let epoch = load_epoch_with(storage, group_id, client, tree)?;
         let suite = client.suite(epoch.context.cipher_suite)?;
         let size = epoch.tree.size();
         Ok(Some(Self {

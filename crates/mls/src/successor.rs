@@ -44,8 +44,8 @@ pub(crate) fn all_members_of(
     some: &RatchetTree,
     all: &RatchetTree,
 ) -> bool {
-    let known: BTreeSet<_> = all.members().map(|(_, leaf)| identity_of(identity, leaf)).collect();
-    some.members().all(|(_, leaf)| known.contains(&identity_of(identity, leaf)))
+    let known: BTreeSet<_> = all.members().map(|(_, leaf)| identity_of(identity, &leaf)).collect();
+    some.members().all(|(_, leaf)| known.contains(&identity_of(identity, &leaf)))
 }
 
 /// A resumption PSK of a stored group.

@@ -124,7 +124,7 @@ impl Client {
         // "Identify a leaf whose LeafNode is identical to the one in the KeyPackage."
         let leaf_node = &bundle.key_package.leaf_node;
         let my_leaf = tree.find_signature_key(&leaf_node.signature_key);
-        let my_leaf = my_leaf.filter(|&leaf| tree.leaf(leaf).is_some_and(|it| **it == *leaf_node));
+        let my_leaf = my_leaf.filter(|&leaf| tree.leaf(leaf).is_some_and(|it| *it == *leaf_node));
         let my_leaf = my_leaf.ok_or(Violation::LeafNotInTree)?;
         let signer = tree.size().leaf(group_info.signer).ok_or(Violation::GroupInfoSigner)?;
         let path_secret = group_secrets.path_secret.map(|secret| (signer, secret));

@@ -21,12 +21,12 @@ use protection::{
     InterimTranscriptHash, MessageSecrets, RatchetId, RatchetKind, RatchetLimits, ReuseGuard,
     SecretTree, SecretTreeRow, SenderDataKey,
 };
-use tree::{LeafIndex, RatchetTree, TreeSize};
+use tree::{LeafIndex, PageId, RatchetTree, TreeSize};
 use treekem::{EpochSecrets, PrivatePath};
 use wire::{
     AuthenticatedContent, Content, Extension, ExtensionType, Extensions, ExternalPub,
     FramedContent, FramedContentAuthData, GroupContext, GroupInfo, LeafNode, MlsMessage,
-    MlsMessageBody, Node, PrivateContentAad, PrivateMessage, PublicMessage, Sender, SenderData,
+    MlsMessageBody, PrivateContentAad, PrivateMessage, PublicMessage, Sender, SenderData,
     SenderDataAad, WireFormat,
 };
 
@@ -95,7 +95,7 @@ impl Insider {
         let EpochRow { context, leaves, secrets, private, interim, confirmation_tag } =
             row(person, &key);
         let size = TreeSize::from_leaves(leaves).expect("a tree has a size");
-        let tree = stored_tree(person, &group_id, size);
+        let tree = stored_tree(person, &group_id, (size, &suite));
         let messages = stored_messages(person, &context, size, &secrets);
         let leaf = private.leaf();
         let key = &tree.leaf(leaf).expect("a member has a leaf").signature_key;
@@ -260,12 +260,12 @@ impl Insider {
     }
 }
 
-fn stored_tree(person: &Person, group_id: &[u8], size: TreeSize) -> RatchetTree {
-    let nodes = rows(person, group_id, RowKind::TreeNode, &[]).into_iter().map(|(id, bytes)| {
-        let index = u32::from_be_bytes(id.as_slice().try_into().expect("an index has four bytes"));
-        (index, Node::from_bytes(&bytes).expect("a node decodes"))
-    });
-    RatchetTree::from_placed_nodes(size, nodes).expect("the nodes make a tree")
+fn stored_tree(person: &Person, group_id: &[u8], form: (TreeSize, &Suite)) -> RatchetTree {
+    let rows = rows(person, group_id, RowKind::TreePage, &[]);
+    let pages = rows
+        .iter()
+        .map(|(id, bytes)| (PageId::from_bytes(id).expect("a page has a name"), bytes.as_slice()));
+    RatchetTree::from_pages(form, pages).expect("the pages make a tree")
 }
 
 fn stored_messages(

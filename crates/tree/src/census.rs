@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use wire::{CredentialType, ExtensionType, LeafNode, ProposalType, RequiredCapabilities};
+use wire::{Capabilities, CredentialType, ExtensionType, ProposalType, RequiredCapabilities};
 
 /// Counts over all leaves of a tree.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,35 +15,40 @@ pub(crate) struct Census {
     proposals: BTreeMap<ProposalType, u32>,
 }
 
-fn count<T: Ord + Copy>(counts: &mut BTreeMap<T, u32>, values: &[T], add: bool) {
+fn count<T: Ord + Copy>(counts: &mut BTreeMap<T, u32>, values: &[T], change: Change) {
     for value in values.iter().copied().collect::<BTreeSet<T>>() {
         let count = counts.entry(value).or_insert(0);
-        if add {
-            *count += 1;
-        } else if *count > 1 {
-            *count -= 1;
-        } else {
-            counts.remove(&value);
+        match change {
+            Change::Add(members) => *count += members,
+            Change::Remove if *count > 1 => *count -= 1,
+            Change::Remove => drop(counts.remove(&value)),
         }
     }
 }
 
+#[derive(Clone, Copy)]
+enum Change {
+    Add(u32),
+    Remove,
+}
+
 impl Census {
-    pub(crate) fn add(&mut self, leaf: &LeafNode) {
-        self.members += 1;
-        self.count(leaf, true);
+    /// Counts members that present the same credential type and the same capabilities.
+    pub(crate) fn add(&mut self, members: u32, own: CredentialType, capabilities: &Capabilities) {
+        self.members += members;
+        self.count(Change::Add(members), own, capabilities);
     }
 
-    pub(crate) fn remove(&mut self, leaf: &LeafNode) {
+    pub(crate) fn remove(&mut self, own: CredentialType, capabilities: &Capabilities) {
         self.members -= 1;
-        self.count(leaf, false);
+        self.count(Change::Remove, own, capabilities);
     }
 
-    fn count(&mut self, leaf: &LeafNode, add: bool) {
-        count(&mut self.credentials_in_use, &[leaf.credential.credential_type()], add);
-        count(&mut self.credentials, &leaf.capabilities.credentials, add);
-        count(&mut self.extensions, &leaf.capabilities.extensions, add);
-        count(&mut self.proposals, &leaf.capabilities.proposals, add);
+    fn count(&mut self, change: Change, own: CredentialType, capabilities: &Capabilities) {
+        count(&mut self.credentials_in_use, &[own], change);
+        count(&mut self.credentials, &capabilities.credentials, change);
+        count(&mut self.extensions, &capabilities.extensions, change);
+        count(&mut self.proposals, &capabilities.proposals, change);
     }
 
     pub(crate) fn members(&self) -> u32 {
@@ -81,7 +86,7 @@ impl Census {
 #[cfg(test)]
 mod tests {
     use testkit::SeededRandom;
-    use wire::{Capabilities, Credential, Extensions, LeafNodeSource};
+    use wire::{Credential, Extensions, LeafNode, LeafNodeSource};
 
     use super::*;
 
@@ -140,17 +145,22 @@ mod tests {
     fn the_counts_are_those_of_the_leaves_through_a_random_history() {
         let mut random = SeededRandom::new(9);
         let (mut census, mut leaves) = (Census::default(), Vec::new());
+        let remove = |census: &mut Census, gone: &LeafNode| {
+            census.remove(gone.credential.credential_type(), &gone.capabilities);
+        };
         for _ in 0..2000 {
             if leaves.is_empty() || random.below(12) >= leaves.len() {
-                leaves.push(leaf(&mut random));
-                census.add(&leaves[leaves.len() - 1]);
+                let (new, same) = (leaf(&mut random), 1 + random.below(3));
+                let members = u32::try_from(same).unwrap();
+                census.add(members, new.credential.credential_type(), &new.capabilities);
+                leaves.extend(vec![new; same]);
             } else {
                 let gone = leaves.swap_remove(random.below(leaves.len()));
-                census.remove(&gone);
+                remove(&mut census, &gone);
             }
             compare(&census, &leaves);
         }
-        leaves.drain(..).for_each(|leaf| census.remove(&leaf));
+        leaves.drain(..).for_each(|leaf| remove(&mut census, &leaf));
         assert_eq!(census, Census::default(), "nothing is left of those who left");
     }
 }

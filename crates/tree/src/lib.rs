@@ -17,6 +17,9 @@ mod identity;
 mod in_chunks;
 mod key_index;
 mod math;
+mod node_bytes;
+mod page;
+mod pages;
 mod parent_hash;
 mod persistent;
 pub mod proposal;
@@ -31,6 +34,7 @@ mod update_path;
 pub use error::{Error, Misuse, Violation};
 pub use identity::{Candidate, IdentityPolicy, LeafOrigin, Refusal};
 pub use math::{LeafIndex, NodeIndex, TreeSize};
+pub use page::PageId;
 pub use proposal_list::{
     Added, AppliedProposals, Base, Checks, Committer, ListedProposal, NextTree, ProposalSender,
     PskPurpose, apply, path_required,

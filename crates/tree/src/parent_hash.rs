@@ -3,10 +3,10 @@
 
 use codec::{Encode, Writer};
 use crypto::{CryptoError, Digest, HpkePublicKey, Suite};
-use wire::{Node, ParentNode};
+use wire::ParentNode;
 
 use crate::in_chunks::try_in_chunks;
-use crate::tree_hash::{blank_leaf_hash, parent_input};
+use crate::tree_hash::leaves_below;
 use crate::{Error, LeafIndex, NodeIndex, RatchetTree, Violation};
 
 /// Few enough that no thread waits long for another.
@@ -15,12 +15,12 @@ pub(crate) const CHUNK_PARENTS_MAX: usize = 1024;
 /// The hash of `ParentHashInput`.
 fn parent_hash(
     suite: &Suite,
-    encryption_key: &HpkePublicKey,
+    encryption_key: &[u8],
     parent_hash: &Digest,
     original_sibling_tree_hash: &Digest,
 ) -> Result<Digest, CryptoError> {
     let mut writer = Writer::new();
-    encryption_key.encode(&mut writer);
+    writer.opaque(encryption_key);
     parent_hash.encode(&mut writer);
     original_sibling_tree_hash.encode(&mut writer);
     suite.hash(writer.as_slice())
@@ -42,49 +42,53 @@ impl RatchetTree {
         if filtered.len() != keys.len() {
             return Err(Violation::PathLengthMismatch.into());
         }
+        // Once for the whole tree, and before the path lacks its own.
+        self.fill_hashes(suite)?;
         self.blank_direct_path(sender);
-        let path: Vec<_> = filtered.iter().map(|&(node, _)| node).zip(keys).collect();
-        self.set_path_keys(&path);
+        let keys: Vec<HpkePublicKey> = keys.collect();
         let mut above = Digest::EMPTY;
-        for ((node, copath), (_, key)) in filtered.iter().zip(&path).rev() {
-            // No leaf is unmerged at a node that was just set, so the original sibling is the
+        for (&(node, copath), encryption_key) in filtered.iter().zip(keys).rev() {
+            // No leaf is unmerged at a node that is just set, so the original sibling is the
             // sibling.
-            let sibling_hash = self.subtree_hash(suite, *copath)?;
-            self.set_parent_hash(*node, above);
-            above = parent_hash(suite, key, &above, &sibling_hash)?;
+            let sibling_hash = self.hash_of(suite, copath)?;
+            let next = parent_hash(suite, encryption_key.as_slice(), &above, &sibling_hash)?;
+            let unmerged_leaves = Vec::new();
+            self.set_parent(
+                node,
+                ParentNode { encryption_key, parent_hash: above, unmerged_leaves },
+            );
+            above = next;
         }
         Ok(above)
     }
 
     /// Verifies that every parent that is not blank is parent-hash valid (section 7.9.2), top down:
-    /// exactly one descendant was set together with it. All tree hashes must be cached. O(N log N).
+    /// exactly one descendant was set together with it. All tree hashes must be known. O(N log N).
     pub(crate) fn verify_parent_hashes(&self, suite: &Suite) -> Result<(), Error> {
-        let parents: Vec<NodeIndex> = self.parents().map(|(node, _)| node).collect();
+        let parents: Vec<NodeIndex> = self.parents().collect();
         try_in_chunks(&parents, CHUNK_PARENTS_MAX, |chunk| {
             chunk.iter().try_for_each(|&node| self.verify_parent_hash(suite, node))
         })
     }
 
     /// The parents that are not blank, from left to right.
-    pub(crate) fn parents(&self) -> impl Iterator<Item = (NodeIndex, &ParentNode)> {
+    pub(crate) fn parents(&self) -> impl Iterator<Item = NodeIndex> {
         let nodes = (1..self.size().nodes()).step_by(2);
-        nodes.filter_map(|index| self.size().node(index)).filter_map(|node| {
-            let parent: &ParentNode = self.parent(node)?;
-            Some((node, parent))
-        })
+        let nodes = nodes.filter_map(|index| self.size().node(index));
+        nodes.filter(|&node| !self.is_blank(node))
     }
 
     fn verify_parent_hash(&self, suite: &Suite, node: NodeIndex) -> Result<(), Error> {
-        let (Some(parent), Some((left, right))) = (self.parent(node), node.children()) else {
+        let (Some(parent), Some((left, right))) = (self.parent_bytes(node), node.children()) else {
             return Ok(());
         };
         let mut valid = 0;
+        let unmerged: Vec<u32> = parent.unmerged_leaves().collect();
         for (child, sibling) in [(left, right), (right, left)] {
-            let unmerged = &parent.unmerged_leaves;
-            let Some(descendant) = self.set_together(child, unmerged) else { continue };
-            let sibling_hash = self.hash_without(suite, sibling, unmerged)?;
+            let Some(descendant) = self.set_together(child, &unmerged) else { continue };
+            let sibling_hash = self.hash_without(suite, sibling, &unmerged)?;
             let expected =
-                parent_hash(suite, &parent.encryption_key, &parent.parent_hash, &sibling_hash)?;
+                parent_hash(suite, parent.encryption_key, &parent.parent_hash, &sibling_hash)?;
             valid += usize::from(self.parent_hash_of(descendant) == Some(expected));
         }
         // "verifying that there is exactly one descendant of each non-blank parent node for which
@@ -109,40 +113,9 @@ impl RatchetTree {
     }
 
     fn parent_hash_of(&self, node: NodeIndex) -> Option<Digest> {
-        match self.node(node)? {
-            Node::Leaf(leaf) => leaf.parent_hash(),
-            Node::Parent(parent) => Some(parent.parent_hash),
+        match node.leaf() {
+            Some(leaf) => self.leaf(leaf)?.parent_hash(),
+            None => Some(self.parent_bytes(node)?.parent_hash),
         }
     }
-
-    /// The tree hash of `node` with some leaves blanked and no longer listed as unmerged:
-    /// `original_sibling_tree_hash`. Subtrees without such leaves use their cached hash.
-    fn hash_without(
-        &self,
-        suite: &Suite,
-        node: NodeIndex,
-        leaves: &[u32],
-    ) -> Result<Digest, CryptoError> {
-        let leaves = leaves_below(leaves, node);
-        if leaves.is_empty() {
-            return self.cached_hash(node).ok_or(CryptoError::InvalidLength);
-        }
-        let Some((left, right)) = node.children() else {
-            return blank_leaf_hash(suite, node.as_u32() / 2);
-        };
-        let left_hash = self.hash_without(suite, left, leaves)?;
-        let right_hash = self.hash_without(suite, right, leaves)?;
-        let unmerged = self.parent(node).map_or(&[][..], |parent| &parent.unmerged_leaves);
-        let kept = unmerged.iter().copied().filter(|leaf| leaves.binary_search(leaf).is_err());
-        let kept: Vec<u32> = kept.collect();
-        suite.hash(&parent_input(self.node(node), &kept, &left_hash, &right_hash))
-    }
-}
-
-/// The part of a sorted list of leaves that is below `node`.
-fn leaves_below(leaves: &[u32], node: NodeIndex) -> &[u32] {
-    let range = node.leaf_range();
-    let start = leaves.partition_point(|leaf| leaf < range.start());
-    let end = leaves.partition_point(|leaf| leaf <= range.end());
-    &leaves[start..end]
 }

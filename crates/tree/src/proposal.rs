@@ -1,7 +1,9 @@
 //! The rules about one proposal by itself (RFC 9420, section 12.1), before any list is considered.
 
+use std::sync::Arc;
+
 use crypto::{SignedContent, VerifiedSignature};
-use wire::{PreSharedKeyId, Proposal, PskKind, ResumptionPskUsage};
+use wire::{LeafNode, PreSharedKeyId, Proposal, PskKind, ResumptionPskUsage};
 
 use crate::in_chunks::try_in_chunks;
 use crate::rules::{
@@ -9,8 +11,8 @@ use crate::rules::{
     verify_leaf_node,
 };
 use crate::{
-    Base, Candidate, Checks, Error, LeafOrigin, ListedProposal, ProposalSender, PskPurpose,
-    Violation,
+    Base, Candidate, Checks, Error, LeafIndex, LeafOrigin, ListedProposal, ProposalSender,
+    PskPurpose, Violation,
 };
 
 /// Proof that a proposal is valid by itself in an epoch; later looks at it verify no signature
@@ -60,7 +62,8 @@ fn signatures<'a>(base: Base<'_>, listed: &'a ListedProposal) -> Option<Vec<Sign
     match &*listed.proposal {
         Proposal::Add(key_package) => Some(signed_contents(key_package).ok()?.into()),
         Proposal::Update(leaf) => {
-            Some(vec![signed_leaf_node(leaf, update_place(base, listed.sender).ok()?).ok()?])
+            let replaced = replaced_leaf(base, listed.sender).ok()?;
+            Some(vec![signed_leaf_node(leaf, update_place(base, &replaced)).ok()?])
         }
         _ => Some(Vec::new()),
     }
@@ -84,12 +87,20 @@ impl Signatures {
     }
 }
 
-/// Where the leaf of an Update stands.
-fn update_place(base: Base<'_>, sender: ProposalSender) -> Result<LeafPlace<'_>, Violation> {
+/// The leaf that an Update replaces.
+fn replaced_leaf(
+    base: Base<'_>,
+    sender: ProposalSender,
+) -> Result<(LeafIndex, Arc<LeafNode>), Violation> {
     let ProposalSender::Member(index) = sender else { return Err(Violation::UpdateOfBlank) };
-    let old = base.tree.leaf(index).ok_or(Violation::UpdateOfBlank)?;
+    Ok((index, base.tree.leaf(index).ok_or(Violation::UpdateOfBlank)?))
+}
+
+/// Where the leaf of an Update stands.
+fn update_place<'a>(base: Base<'a>, replaced: &'a (LeafIndex, Arc<LeafNode>)) -> LeafPlace<'a> {
+    let (index, old) = replaced;
     let group_id = &base.context.group_id;
-    Ok(LeafPlace::Update { group_id, index, replaced: &old.encryption_key })
+    LeafPlace::Update { group_id, index: *index, replaced: &old.encryption_key }
 }
 
 /// Verifies one proposal by itself. The identity policy sees the leaf of an Update here, when it is
@@ -118,11 +129,9 @@ fn verify_with(
             verified.key_package = Some(now.signatures());
         }
         Proposal::Update(leaf) => {
-            let ProposalSender::Member(index) = listed.sender else {
-                return Err(Violation::UpdateOfBlank.into());
-            };
-            let old = base.tree.leaf(index).ok_or(Violation::UpdateOfBlank)?;
-            let place = update_place(base, listed.sender)?;
+            let replaced = replaced_leaf(base, listed.sender)?;
+            let place = update_place(base, &replaced);
+            let (index, old) = (replaced.0, &replaced.1);
             let lifetimes = checks.lifetimes();
             let now = verify_leaf_node(base.suite, leaf, place, lifetimes, known.leaf_node)?;
             verified.leaf_node = Some(now.signature());

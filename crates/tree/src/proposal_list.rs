@@ -374,7 +374,7 @@ impl AppliedProposals {
         // Before the first Add all leaves of the tree are members.
         let members = clients.members.get_or_insert_with(|| {
             let members = self.tree.members();
-            members.filter_map(|(_, other)| checks.identity.client_id(other)).collect()
+            members.filter_map(|(_, other)| checks.identity.client_id(&other)).collect()
         });
         if members.contains(&client_id) {
             return Err(Violation::AddOfMember);

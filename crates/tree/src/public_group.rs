@@ -272,7 +272,7 @@ impl PublicGroup {
     }
 
     /// The members from left to right.
-    pub fn members(&self) -> impl Iterator<Item = (LeafIndex, &Arc<LeafNode>)> {
+    pub fn members(&self) -> impl Iterator<Item = (LeafIndex, Arc<LeafNode>)> {
         self.tree.members()
     }
 

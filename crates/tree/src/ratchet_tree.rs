@@ -4,62 +4,38 @@
 //! Invariants:
 //! * the tree is full: nodes 0 to `2 * leaves - 2`, blank or not; the right half holds a leaf
 //!   unless there is only one leaf;
+//! * nodes are kept as their encoding, and every one of them can be decoded;
 //! * every encryption key and every signature key occurs once, and the indices find it;
-//! * a node's cached hash is present only if it is right; a node without one has no ancestor with
-//!   one.
+//! * a hash that is kept is right; after [`RatchetTree::tree_hash`] that of every parent is kept,
+//!   but for small blank subtrees, and everything is packed.
 //!
-//! Cloning is O(1) and shares everything, so the tree of the next epoch is a new value that costs
-//! what it changes. Each operation here touches O(log N) nodes, except where the tree doubles.
+//! Cloning a packed tree is O(1) and shares everything, so the tree of the next epoch is a new
+//! value that costs what it changes. Each operation here touches O(log N) nodes, except where the
+//! tree doubles.
 
 use std::sync::Arc;
 
-use crypto::{Digest, HpkePublicKey, SignaturePublicKey};
+use codec::{Encode, Writer};
+use crypto::{HpkePublicKey, SignaturePublicKey};
 use wire::{LeafNode, Node, ParentNode, RATCHET_TREE_LEAVES_MAX, RatchetTreeNodes};
 
 use crate::census::Census;
 use crate::key_index::KeyIndex;
-use crate::persistent::PersistentVec;
-use crate::{LeafIndex, NodeIndex, TreeSize, Violation};
+use crate::node_bytes::{self, ParentBytes, encryption_key, signature_key};
+use crate::page::Slot;
+use crate::pages::Pages;
+use crate::{LeafIndex, NodeIndex, PageId, TreeSize};
 
-/// One place of the tree's array.
-#[derive(Clone)]
-pub(crate) struct Slot {
-    node: Option<Node>,
-    /// The tree hash of the subtree, if known.
-    pub(crate) hash: Option<Digest>,
-    /// Leaves below (or here) that are not blank.
-    members: u32,
-}
-
-const BLANK: Slot = Slot { node: None, hash: None, members: 0 };
+mod build;
 
 /// The public state of a group's tree.
 #[derive(Clone)]
 pub struct RatchetTree {
     size: TreeSize,
-    pub(crate) slots: PersistentVec<Slot>,
+    pub(crate) pages: Pages,
     encryption_keys: KeyIndex,
     signature_keys: KeyIndex,
     census: Arc<Census>,
-}
-
-pub(crate) fn at(node: NodeIndex) -> usize {
-    // A u32 always fits: this library does not run on 16-bit machines.
-    node.as_u32() as usize
-}
-
-fn key_at(slots: &PersistentVec<Slot>, index: u32) -> Option<&[u8]> {
-    Some(match slots.get(index as usize)?.node.as_ref()? {
-        Node::Leaf(leaf) => leaf.encryption_key.as_slice(),
-        Node::Parent(parent) => parent.encryption_key.as_slice(),
-    })
-}
-
-fn signature_key_at(slots: &PersistentVec<Slot>, index: u32) -> Option<&[u8]> {
-    match slots.get(index as usize)?.node.as_ref()? {
-        Node::Leaf(leaf) => Some(leaf.signature_key.as_slice()),
-        Node::Parent(_) => None,
-    }
 }
 
 /// Reading.
@@ -80,53 +56,56 @@ impl RatchetTree {
         &self.census
     }
 
+    /// The encoding of the node, unless blank.
+    pub(crate) fn node_bytes(&self, node: NodeIndex) -> Option<&[u8]> {
+        if node.as_u32() < self.size.nodes() { self.pages.node(node) } else { None }
+    }
+
+    pub(crate) fn is_blank(&self, node: NodeIndex) -> bool {
+        self.node_bytes(node).is_none()
+    }
+
     /// The node, unless blank.
     #[must_use]
-    pub fn node(&self, node: NodeIndex) -> Option<&Node> {
-        self.slots.get(at(node))?.node.as_ref()
+    pub fn node(&self, node: NodeIndex) -> Option<Node> {
+        Some(match node.leaf() {
+            Some(leaf) => Node::Leaf(self.leaf(leaf)?),
+            None => Node::Parent(Arc::new(self.parent(node)?)),
+        })
     }
 
-    /// The leaf, unless blank.
+    /// The leaf, unless blank. Decoded anew each time.
     #[must_use]
-    pub fn leaf(&self, leaf: LeafIndex) -> Option<&Arc<LeafNode>> {
-        match self.node(leaf.node())? {
-            Node::Leaf(leaf) => Some(leaf),
-            Node::Parent(_) => None,
-        }
+    pub fn leaf(&self, leaf: LeafIndex) -> Option<Arc<LeafNode>> {
+        node_bytes::leaf_node(self.node_bytes(leaf.node())?).map(Arc::new)
     }
 
-    /// The parent node, unless blank or a leaf.
+    /// The parent node, unless blank or a leaf. Decoded anew each time.
     #[must_use]
-    pub fn parent(&self, node: NodeIndex) -> Option<&Arc<ParentNode>> {
-        match self.node(node)? {
-            Node::Leaf(_) => None,
-            Node::Parent(parent) => Some(parent),
-        }
+    pub fn parent(&self, node: NodeIndex) -> Option<ParentNode> {
+        if node.is_leaf() { None } else { node_bytes::parent_node(self.node_bytes(node)?) }
+    }
+
+    /// What can be read of a parent node in place.
+    pub(crate) fn parent_bytes(&self, node: NodeIndex) -> Option<ParentBytes<'_>> {
+        if node.is_leaf() { None } else { ParentBytes::parse(self.node_bytes(node)?).ok() }
     }
 
     /// The HPKE public key of a node, unless blank.
     #[must_use]
-    pub fn public_key(&self, node: NodeIndex) -> Option<&HpkePublicKey> {
-        Some(match self.node(node)? {
-            Node::Leaf(leaf) => &leaf.encryption_key,
-            Node::Parent(parent) => &parent.encryption_key,
-        })
+    pub fn public_key(&self, node: NodeIndex) -> Option<HpkePublicKey> {
+        Some(encryption_key(self.node_bytes(node)?)?.to_vec().into())
     }
 
     /// The members from left to right. O(N).
-    pub fn members(&self) -> impl Iterator<Item = (LeafIndex, &Arc<LeafNode>)> {
-        self.slots.iter().step_by(2).zip(self.size.iter_leaves()).filter_map(|(slot, index)| {
-            match &slot.node {
-                Some(Node::Leaf(leaf)) => Some((index, leaf)),
-                _ => None,
-            }
-        })
+    pub fn members(&self) -> impl Iterator<Item = (LeafIndex, Arc<LeafNode>)> {
+        self.size.iter_leaves().filter_map(|index| Some((index, self.leaf(index)?)))
     }
 
     /// The member at a place that comes from a message; `None` if there is no such leaf or it is
     /// blank.
     #[must_use]
-    pub fn member(&self, leaf_index: u32) -> Option<(LeafIndex, &Arc<LeafNode>)> {
+    pub fn member(&self, leaf_index: u32) -> Option<(LeafIndex, Arc<LeafNode>)> {
         let index = self.size.leaf(leaf_index)?;
         Some((index, self.leaf(index)?))
     }
@@ -134,14 +113,14 @@ impl RatchetTree {
     /// The node that holds this encryption key.
     #[must_use]
     pub fn find_encryption_key(&self, key: &HpkePublicKey) -> Option<NodeIndex> {
-        let found = self.encryption_keys.find(key.as_slice(), |node| key_at(&self.slots, node))?;
-        self.size.node(found)
+        let key_of = |node| encryption_key(self.node_bytes(self.size.node(node)?)?);
+        self.size.node(self.encryption_keys.find(key.as_slice(), key_of)?)
     }
 
     /// The member that holds this signature key.
     #[must_use]
     pub fn find_signature_key(&self, key: &SignaturePublicKey) -> Option<LeafIndex> {
-        let key_of = |node| signature_key_at(&self.slots, node);
+        let key_of = |node| signature_key(self.node_bytes(self.size.node(node)?)?);
         self.size.node(self.signature_keys.find(key.as_slice(), key_of)?)?.leaf()
     }
 
@@ -154,17 +133,14 @@ impl RatchetTree {
     }
 
     fn resolve(&self, node: NodeIndex, resolution: &mut Vec<NodeIndex>) {
-        match (self.node(node), node.children()) {
-            (Some(Node::Leaf(_)), _) => resolution.push(node),
-            (Some(Node::Parent(parent)), _) => {
-                resolution.push(node);
-                let leaves = parent.unmerged_leaves.iter();
-                resolution
-                    .extend(leaves.filter_map(|&leaf| self.size.leaf(leaf)).map(LeafIndex::node));
-            }
-            (None, None) => {}
-            (None, Some((left, right))) => {
-                if self.members_below(node) > 0 {
+        if let Some(parent) = self.parent_bytes(node) {
+            resolution.push(node);
+            let leaves = parent.unmerged_leaves().filter_map(|leaf| self.size.leaf(leaf));
+            resolution.extend(leaves.map(LeafIndex::node));
+        } else if self.members_below(node) > 0 {
+            match node.children() {
+                None => resolution.push(node),
+                Some((left, right)) => {
                     self.resolve(left, resolution);
                     self.resolve(right, resolution);
                 }
@@ -173,7 +149,7 @@ impl RatchetTree {
     }
 
     fn members_below(&self, node: NodeIndex) -> u32 {
-        self.slots.get(at(node)).map_or(0, |slot| slot.members)
+        if node.as_u32() < self.size.nodes() { self.pages.members(node) } else { 0 }
     }
 
     /// The filtered direct path of a leaf (section 4.1.2), each node with its copath child: the
@@ -200,32 +176,32 @@ impl RatchetTree {
         node.leaf()
     }
 
-    /// The nodes in the form of the `ratchet_tree` extension (section 12.4.3.3). O(N).
+    /// The nodes in the form of the `ratchet_tree` extension (section 12.4.3.3), decoded. O(N).
     #[must_use]
     pub fn to_nodes(&self) -> RatchetTreeNodes {
-        let mut nodes: Vec<_> = self.slots.iter().map(|slot| slot.node.clone()).collect();
-        let used = nodes.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-        nodes.truncate(used);
-        RatchetTreeNodes(nodes)
+        RatchetTreeNodes(self.used_nodes().map(|node| self.node(node)).collect())
     }
 
-    /// The nodes that may differ from those of `base`, and those that `base` lacks: what must be
+    /// The nodes up to the last that is not blank.
+    fn used_nodes(&self) -> impl Iterator<Item = NodeIndex> {
+        // In a valid tree the last of them is a leaf: parents without members below are blank.
+        let nodes = (0..self.size.nodes()).filter_map(|index| self.size.node(index));
+        let last = (0..self.size.nodes())
+            .rev()
+            .find(|&index| self.size.node(index).is_some_and(|node| !self.is_blank(node)));
+        nodes.take_while(move |node| Some(node.as_u32()) <= last)
+    }
+
+    /// The nodes that differ from those of `base`, and those that `base` lacks: what must be
     /// written to make this tree durable where `base` is stored. Costs O(what differs).
     #[must_use]
     pub fn changed_since(&self, base: &Self) -> Vec<NodeIndex> {
-        let mut changed: Vec<NodeIndex> = Vec::new();
-        for index in self.slots.changed_since(&base.slots) {
-            let same = match (self.slots.get(index), base.slots.get(index)) {
-                (Some(new), Some(old)) => same_node(new.node.as_ref(), old.node.as_ref()),
-                _ => false,
-            };
-            if !same {
-                changed.extend(self.node_number(index));
-            }
-        }
-        let grown = base.slots.len()..self.slots.len();
-        let grown = grown.filter(|&index| self.slots.get(index).is_some_and(|s| s.node.is_some()));
-        changed.extend(grown.filter_map(|index| self.node_number(index)));
+        let pages = self.pages.changed_since(&base.pages).into_iter();
+        let nodes = pages.flat_map(|page| page.nodes_by_level(self.size));
+        let differs =
+            |&(_, node): &(usize, NodeIndex)| self.node_bytes(node) != base.node_bytes(node);
+        let mut changed: Vec<NodeIndex> = nodes.filter(differs).map(|(_, node)| node).collect();
+        changed.sort_unstable();
         changed
     }
 
@@ -243,7 +219,7 @@ impl RatchetTree {
         if self.members_below(node) == 0 {
             return;
         }
-        if node.as_u32() >= end && self.node(node).is_some() {
+        if node.as_u32() >= end && !self.is_blank(node) {
             found.push(node);
         }
         if let Some((left, right)) = node.children() {
@@ -254,145 +230,84 @@ impl RatchetTree {
             self.collect_beyond(end, right, found);
         }
     }
-
-    fn node_number(&self, index: usize) -> Option<NodeIndex> {
-        self.size.node(u32::try_from(index).ok()?)
-    }
 }
 
-fn same_node(left: Option<&Node>, right: Option<&Node>) -> bool {
-    match (left, right) {
-        (None, None) => true,
-        (Some(Node::Leaf(left)), Some(Node::Leaf(right))) => Arc::ptr_eq(left, right),
-        (Some(Node::Parent(left)), Some(Node::Parent(right))) => Arc::ptr_eq(left, right),
-        _ => false,
-    }
-}
-
-/// Building.
+/// Storing: the tree as pages.
 impl RatchetTree {
-    /// The tree of a new group: its creator's leaf.
+    /// The pages that hold anything. O(N).
+    pub fn pages(&self) -> impl Iterator<Item = PageId> {
+        self.pages.ids()
+    }
+
+    /// The bytes of a page; `None` if there is nothing on it. The tree hash must have been computed
+    /// since the last change.
     #[must_use]
-    pub fn new(creator: LeafNode) -> Self {
-        let mut tree = Self::blank(TreeSize::ONE);
-        tree.place(TreeSize::ONE.root(), Node::Leaf(Arc::new(creator)));
-        tree
+    pub fn page(&self, id: PageId) -> Option<&[u8]> {
+        self.pages.bytes(id)
     }
 
-    fn blank(size: TreeSize) -> Self {
-        let mut slots = PersistentVec::new();
-        (0..size.nodes()).for_each(|_| slots.push(BLANK));
-        Self {
-            size,
-            slots,
-            encryption_keys: KeyIndex::new(),
-            signature_keys: KeyIndex::new(),
-            census: Arc::default(),
-        }
+    /// The pages that may differ from those of `base`, and those that only one of the two has:
+    /// what must be written, or deleted, to make this tree durable where `base` is stored. Costs
+    /// O(what differs).
+    pub fn changed_pages_since(&self, base: &Self) -> impl Iterator<Item = PageId> + use<> {
+        self.pages.changed_since(&base.pages).into_iter()
     }
+}
 
-    /// The tree that a `ratchet_tree` extension describes (section 12.4.3.3). Its shape is checked
-    /// and keys are found unique; everything else is checked by
-    /// [`crate::rules::verify_ratchet_tree`].
-    pub fn from_nodes(nodes: RatchetTreeNodes) -> Result<Self, Violation> {
-        let RatchetTreeNodes(nodes) = nodes;
-        match nodes.last() {
-            None => return Err(Violation::EmptyRatchetTree),
-            // "The nodes in a tree are listed ... the last node MUST be non-blank" (section
-            // 12.4.3.3).
-            Some(None) => return Err(Violation::TrailingBlankNodes),
-            Some(Some(_)) => {}
-        }
-        let size = TreeSize::with_room_for(nodes.len()).ok_or(Violation::RatchetTreeTooLarge)?;
-        let placed = nodes.into_iter().enumerate().filter_map(|(index, node)| Some((index, node?)));
-        let placed = placed.map(|(index, node)| (u32::try_from(index).unwrap_or(u32::MAX), node));
-        Self::from_placed_nodes(size, placed)
-    }
-
-    /// The tree of this size with these nodes, blank elsewhere: how a stored tree is loaded.
-    pub fn from_placed_nodes(
-        size: TreeSize,
-        nodes: impl IntoIterator<Item = (u32, Node)>,
-    ) -> Result<Self, Violation> {
-        if size.leaves() as usize > RATCHET_TREE_LEAVES_MAX {
-            return Err(Violation::RatchetTreeTooLarge);
-        }
-        let mut tree = Self::blank(size);
-        for (index, node) in nodes {
-            let index = size.node(index).ok_or(Violation::RatchetTreeTooLarge)?;
-            match &node {
-                Node::Leaf(leaf) => {
-                    if !index.is_leaf() {
-                        return Err(Violation::NodeTypeMismatch);
-                    }
-                    if tree.find_signature_key(&leaf.signature_key).is_some() {
-                        return Err(Violation::DuplicateSignatureKey);
-                    }
-                    if tree.find_encryption_key(&leaf.encryption_key).is_some() {
-                        return Err(Violation::DuplicateEncryptionKey);
-                    }
-                }
-                Node::Parent(parent) => {
-                    if index.is_leaf() {
-                        return Err(Violation::NodeTypeMismatch);
-                    }
-                    if tree.find_encryption_key(&parent.encryption_key).is_some() {
-                        return Err(Violation::DuplicateEncryptionKey);
-                    }
+/// The `ratchet_tree` extension (section 12.4.3.3).
+impl Encode for RatchetTree {
+    fn encode(&self, writer: &mut Writer) {
+        writer.vector(|writer| {
+            for node in self.used_nodes() {
+                let bytes = self.node_bytes(node);
+                u8::from(bytes.is_some()).encode(writer);
+                if let Some(bytes) = bytes {
+                    (if node.is_leaf() { 1_u8 } else { 2_u8 }).encode(writer);
+                    writer.write(bytes);
                 }
             }
-            tree.place(index, node);
-        }
-        // "Truncate the tree by removing the right subtree until there is at least one non-blank
-        // leaf node in the right subtree" (section 12.1.3); every valid tree has been through this.
-        match size.root().children() {
-            Some((_, right)) if tree.members_below(right) == 0 => Err(Violation::RightHalfBlank),
-            _ => Ok(tree),
-        }
+        });
     }
 }
 
 /// Changing. Callers check the rules first; these keep the tree's invariants.
 impl RatchetTree {
     /// Puts a node in a blank place.
-    fn place(&mut self, index: NodeIndex, node: Node) {
+    fn place(&mut self, index: NodeIndex, node: Arc<[u8]>) {
         let number = index.as_u32();
-        let key = match &node {
-            Node::Leaf(leaf) => {
-                let key_of = |node| signature_key_at(&self.slots, node);
-                self.signature_keys.insert(leaf.signature_key.as_slice(), number, key_of);
-                Arc::make_mut(&mut self.census).add(leaf);
-                &leaf.encryption_key
-            }
-            Node::Parent(parent) => &parent.encryption_key,
-        };
-        let key_of = |node| key_at(&self.slots, node);
-        self.encryption_keys.insert(key.as_slice(), number, key_of);
-        let is_leaf = matches!(node, Node::Leaf(_));
-        if let Some(slot) = self.slots.get_mut(at(index)) {
-            slot.node = Some(node);
+        if let Some(key) = encryption_key(&node) {
+            self.encryption_keys.insert(key, number);
         }
-        self.touch(index, |members| if is_leaf { members + 1 } else { members });
+        if index.is_leaf() {
+            if let Some(key) = signature_key(&node) {
+                self.signature_keys.insert(key, number);
+            }
+            if let Some((own, capabilities)) = node_bytes::census(&node) {
+                Arc::make_mut(&mut self.census).add(1, own, &capabilities);
+            }
+        }
+        self.pages.slot_mut(index).node = Some(node);
+        self.touch(index, |members| members + u32::from(index.is_leaf()));
     }
 
     /// Makes a place blank and returns what was there.
-    fn take(&mut self, index: NodeIndex) -> Option<Node> {
-        // Look before writing: a blank place needs no copy of its chunk.
-        self.node(index)?;
-        let node = self.slots.get_mut(at(index))?.node.take()?;
+    fn take(&mut self, index: NodeIndex) -> Option<Arc<[u8]>> {
+        // Look before writing: a blank place needs no copy of its page.
+        self.node_bytes(index)?;
+        let node = self.pages.slot_mut(index).node.take()?;
         let number = index.as_u32();
-        match &node {
-            Node::Leaf(leaf) => {
-                self.signature_keys.remove(leaf.signature_key.as_slice(), number);
-                self.encryption_keys.remove(leaf.encryption_key.as_slice(), number);
-                Arc::make_mut(&mut self.census).remove(leaf);
-                self.touch(index, |members| members - 1);
+        if let Some(key) = encryption_key(&node) {
+            self.encryption_keys.remove(key, number);
+        }
+        if index.is_leaf() {
+            if let Some(key) = signature_key(&node) {
+                self.signature_keys.remove(key, number);
             }
-            Node::Parent(parent) => {
-                self.encryption_keys.remove(parent.encryption_key.as_slice(), number);
-                self.touch(index, |members| members);
+            if let Some((own, capabilities)) = node_bytes::census(&node) {
+                Arc::make_mut(&mut self.census).remove(own, &capabilities);
             }
         }
+        self.touch(index, |members| members - u32::from(index.is_leaf()));
         Some(node)
     }
 
@@ -400,39 +315,40 @@ impl RatchetTree {
     fn touch(&mut self, index: NodeIndex, members: impl Fn(u32) -> u32) {
         let size = self.size;
         for node in std::iter::once(index).chain(size.ancestors(index)) {
-            let Some(slot) = self.slots.get(at(node)) else { return };
-            if slot.hash.is_none() && members(slot.members) == slot.members {
-                // Without a hash here there is none above, and the counts stay: nothing left to do.
+            let slot = self.pages.slot_mut(node);
+            let count = members(slot.members);
+            if slot.stale && count == slot.members {
+                // Everything above is stale too, and the counts stay: nothing left to do.
                 return;
             }
-            if let Some(slot) = self.slots.get_mut(at(node)) {
-                slot.hash = None;
-                slot.members = members(slot.members);
-            }
+            (slot.hash, slot.members, slot.stale) = (None, count, true);
         }
     }
 
     /// Blanks the direct path of a leaf.
     pub fn blank_direct_path(&mut self, leaf: LeafIndex) {
-        for node in self.size.direct_path(leaf).collect::<Vec<_>>() {
+        for node in self.size.direct_path(leaf) {
             self.take(node);
         }
     }
 
     /// Blanks a leaf and its direct path without truncating the tree; returns the old leaf.
     pub fn take_leaf(&mut self, leaf: LeafIndex) -> Option<Arc<LeafNode>> {
-        let taken = match self.take(leaf.node())? {
-            Node::Leaf(taken) => taken,
-            Node::Parent(_) => return None,
-        };
+        let taken = self.take(leaf.node())?;
         self.blank_direct_path(leaf);
-        Some(taken)
+        node_bytes::leaf_node(&taken).map(Arc::new)
     }
 
     /// Puts a leaf in its place, replacing what is there; the direct path stays.
     pub fn set_leaf(&mut self, index: LeafIndex, leaf: LeafNode) {
         self.take(index.node());
-        self.place(index.node(), Node::Leaf(Arc::new(leaf)));
+        self.place(index.node(), node_bytes::bytes(&leaf));
+    }
+
+    /// Puts a new parent in its place, replacing what is there.
+    pub(crate) fn set_parent(&mut self, index: NodeIndex, parent: ParentNode) {
+        self.take(index);
+        self.place(index, node_bytes::bytes(&parent));
     }
 
     /// Removes right subtrees without members (section 7.7). Each removed half is blank already.
@@ -443,30 +359,26 @@ impl RatchetTree {
                 break;
             }
             self.take(size.root());
+            // Its page may stay, and is written without it.
+            *self.pages.slot_mut(size.root()) = Slot::default();
             size = half;
         }
         self.size = size;
-        self.slots.truncate(size.nodes() as usize);
+        self.pages.resize(size);
     }
 
     /// Adds a leaf at the leftmost blank place, extending the tree if it is full, and notes it as
     /// unmerged above (section 12.1.1). `None` if the tree cannot grow further.
     pub fn add_leaf(&mut self, leaf: LeafNode) -> Option<LeafIndex> {
         let index = self.place_for_new_leaf()?;
-        for node in self.size.direct_path(index).collect::<Vec<_>>() {
-            if self.parent(node).is_none() {
-                continue;
-            }
-            if let Some(Slot { node: Some(Node::Parent(parent)), .. }) =
-                self.slots.get_mut(at(node))
-            {
-                let unmerged = &mut Arc::make_mut(parent).unmerged_leaves;
-                if let Err(place) = unmerged.binary_search(&index.as_u32()) {
-                    unmerged.insert(place, index.as_u32());
-                }
+        for node in self.size.direct_path(index) {
+            let Some(mut parent) = self.parent(node) else { continue };
+            if let Err(place) = parent.unmerged_leaves.binary_search(&index.as_u32()) {
+                parent.unmerged_leaves.insert(place, index.as_u32());
+                self.pages.slot_mut(node).node = Some(node_bytes::bytes(&parent));
             }
         }
-        self.place(index.node(), Node::Leaf(Arc::new(leaf)));
+        self.place(index.node(), node_bytes::bytes(&leaf));
         Some(index)
     }
 
@@ -475,40 +387,26 @@ impl RatchetTree {
         if let Some(index) = self.leftmost_blank_leaf() {
             return Some(index);
         }
+        let old = self.size;
+        self.grow()?;
+        self.size.leaf(old.leaves())
+    }
+
+    /// Doubles the leaves.
+    fn grow(&mut self) -> Option<()> {
         let doubled = self.size.doubled()?;
         if doubled.leaves() as usize > RATCHET_TREE_LEAVES_MAX {
             return None;
         }
         let members = self.members_below(self.size.root());
-        let old_leaves = self.size.leaves();
+        let old = self.size;
         self.size = doubled;
-        (self.slots.len()..doubled.nodes() as usize).for_each(|_| self.slots.push(BLANK));
-        if let Some(root) = self.slots.get_mut(at(doubled.root())) {
-            root.members = members;
-        }
-        doubled.leaf(old_leaves)
-    }
-
-    /// Gives the nodes of a leaf's filtered direct path new keys and no unmerged leaves, and blanks
-    /// the rest of the direct path (section 7.5). Parent hashes are set by
-    /// [`Self::set_parent_hashes`].
-    pub(crate) fn set_path_keys(&mut self, path: &[(NodeIndex, HpkePublicKey)]) {
-        for (node, encryption_key) in path {
-            let parent = ParentNode {
-                encryption_key: encryption_key.clone(),
-                parent_hash: Digest::EMPTY,
-                unmerged_leaves: Vec::new(),
-            };
-            self.take(*node);
-            self.place(*node, Node::Parent(Arc::new(parent)));
-        }
-    }
-
-    pub(crate) fn set_parent_hash(&mut self, node: NodeIndex, parent_hash: Digest) {
-        if let Some(Slot { node: Some(Node::Parent(parent)), .. }) = self.slots.get_mut(at(node)) {
-            Arc::make_mut(parent).parent_hash = parent_hash;
-        }
-        self.touch(node, |members| members);
+        self.pages.resize(doubled);
+        // The rest of the root's page was beyond the tree: nothing that it says of it holds.
+        let page = self.pages.open(PageId::of(doubled.root()));
+        page.forget_beyond(old);
+        *self.pages.slot_mut(doubled.root()) = Slot { members, stale: true, ..Slot::default() };
+        Some(())
     }
 }
 

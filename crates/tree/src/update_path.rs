@@ -45,7 +45,7 @@ impl AppliedProposals {
         keys: &[HpkePublicKey],
     ) -> Result<PathTree, Error> {
         let predecessor = match committer {
-            Committer::Member(leaf) => self.tree.leaf(leaf).cloned(),
+            Committer::Member(leaf) => self.tree.leaf(leaf),
             Committer::NewMember => self.removed.first().map(|(_, leaf)| Arc::clone(leaf)),
         };
         let mut tree = self.tree.clone();

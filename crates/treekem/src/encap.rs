@@ -76,13 +76,13 @@ impl NewPath {
         context: &PathContext<'_>,
         random: &mut dyn Random,
     ) -> Result<Vec<UpdatePathNode>, Error> {
-        let mut recipients = Vec::new();
-        let mut counts = Vec::with_capacity(self.nodes.len());
-        for NewNode { copath_child, path_secret, .. } in &self.nodes {
-            let keys = context.recipients(*copath_child);
-            counts.push(keys.len());
-            recipients.extend(keys.into_iter().map(|(_, key)| (key, path_secret.as_secret())));
-        }
+        let keys: Vec<_> =
+            self.nodes.iter().map(|node| context.recipients(node.copath_child)).collect();
+        let counts = keys.iter().map(Vec::len);
+        let recipients = self.nodes.iter().zip(&keys).flat_map(|(node, keys)| {
+            keys.iter().map(|(_, key)| (key, node.path_secret.as_secret()))
+        });
+        let recipients: Vec<_> = recipients.collect();
         let target = (LABEL, context.group_context);
         let mut ciphertexts = suite.encrypt_to_many(target, &recipients, random)?.into_iter();
         let nodes = self.nodes.iter().zip(counts).map(|(node, count)| UpdatePathNode {

@@ -51,8 +51,11 @@ impl PrivatePath {
         // key in the node."
         let mismatch = Violation::PathSecretKeyMismatch;
         above.peek().ok_or(mismatch)?;
-        let expected: Option<_> = above.map(|node| Some((node, tree.public_key(node)?))).collect();
-        let (key_pairs, _) = derive_path(suite, path_secret, expected.ok_or(mismatch)?, mismatch)?;
+        let expected: Option<Vec<_>> =
+            above.map(|node| Some((node, tree.public_key(node)?))).collect();
+        let expected = expected.ok_or(mismatch)?;
+        let expected = expected.iter().map(|(node, key)| (*node, key)).collect();
+        let (key_pairs, _) = derive_path(suite, path_secret, expected, mismatch)?;
         for (node, key_pair) in key_pairs {
             self.insert_derived(node, key_pair);
         }

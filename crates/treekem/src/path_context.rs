@@ -19,15 +19,12 @@ pub struct PathContext<'a> {
     pub group_context: &'a [u8],
 }
 
-impl<'a> PathContext<'a> {
+impl PathContext<'_> {
     /// The nodes that a path secret is encrypted to, with their keys, in order.
     ///
     /// Section 7.5: "Any new member (from an Add proposal) added in the same Commit MUST be
     /// excluded from this resolution."
-    pub(crate) fn recipients(
-        &self,
-        copath_child: NodeIndex,
-    ) -> Vec<(NodeIndex, &'a HpkePublicKey)> {
+    pub(crate) fn recipients(&self, copath_child: NodeIndex) -> Vec<(NodeIndex, HpkePublicKey)> {
         let resolution = self.tree.resolution(copath_child).into_iter();
         let is_added =
             |node: &NodeIndex| node.leaf().is_some_and(|leaf| self.added.contains(&leaf));

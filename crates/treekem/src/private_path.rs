@@ -70,7 +70,7 @@ impl PrivatePath {
         if !node.covers(self.leaf) {
             return Err(Misuse::NodeNotOnPath.into());
         }
-        if tree.public_key(node) != Some(&key_pair.public_key) {
+        if !holds(tree, node, &key_pair) {
             return Err(Misuse::KeyMismatch.into());
         }
         self.insert_derived(node, key_pair);
@@ -116,7 +116,7 @@ impl PrivatePath {
 }
 
 fn holds(tree: &RatchetTree, node: NodeIndex, key_pair: &HpkeKeyPair) -> bool {
-    tree.public_key(node) == Some(&key_pair.public_key)
+    tree.public_key(node).as_ref() == Some(&key_pair.public_key)
 }
 
 impl Encode for PrivatePath {

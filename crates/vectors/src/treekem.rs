@@ -217,7 +217,7 @@ impl<'a> Group<'a> {
             });
         }
         let leaf_node = merged.tree.leaf(sender).at("sender")?;
-        let update_path = UpdatePath { leaf_node: LeafNode::clone(leaf_node), nodes };
+        let update_path = UpdatePath { leaf_node: LeafNode::clone(&leaf_node), nodes };
         Ok(Path {
             sender: sender.as_u32(),
             update_path: Hex::encoding(&update_path),

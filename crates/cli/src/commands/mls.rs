@@ -21,10 +21,11 @@ pub(crate) use psk::name as psk_name;
 
 use crate::failure::Failure;
 use crate::output::{Output, hex};
-use mls::{Client, Credential, Group};
+use mls::{Client, Credential, Group, LeafNode};
 use serde_json::json;
 use state::{Identity, State};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 #[derive(clap::Args)]
@@ -297,23 +298,23 @@ pub(crate) fn credential_name(credential: &Credential) -> String {
 
 /// The member that an argument means: a leaf index, or a name that only one has.
 fn member(group: &Group, wanted: &str) -> Result<mls::LeafIndex, Failure> {
-    let members = group.members().map(|member| (member.index, &member.leaf.credential));
+    let members = group.members().map(|member| (member.index, member.leaf));
     find_member(members, wanted)
 }
 
 /// The same among these.
-fn find_member<'a>(
-    members: impl Iterator<Item = (mls::LeafIndex, &'a Credential)>,
+fn find_member(
+    members: impl Iterator<Item = (mls::LeafIndex, Arc<LeafNode>)>,
     wanted: &str,
 ) -> Result<mls::LeafIndex, Failure> {
     let wanted_index: Option<u32> = wanted.parse().ok();
     let credential = Credential::basic(wanted.as_bytes());
     let mut named = Vec::new();
-    for (index, shown) in members {
+    for (index, leaf) in members {
         if Some(index.as_u32()) == wanted_index {
             return Ok(index);
         }
-        named.extend((*shown == credential).then_some(index));
+        named.extend((leaf.credential == credential).then_some(index));
     }
     match named[..] {
         [index] => Ok(index),

@@ -233,7 +233,7 @@ impl Engine {
         if state != GroupState::Removed {
             let open = self.take_open(&summary.id)?;
             let members = open.group.members();
-            summary.members = members.filter_map(|member| identity_of(member.leaf)).collect();
+            summary.members = members.filter_map(|member| identity_of(&member.leaf)).collect();
             summary.epoch = Some(open.group.epoch());
             summary.epoch_authenticator = open.group.epoch_authenticator().expose().to_vec();
             self.open.insert(summary.id.clone(), open);

@@ -206,7 +206,7 @@ fn join(
         return Ok(Joining::Unusable("the group does not say where its log is".to_owned()));
     };
     let members: Vec<Identity> =
-        group.members().filter_map(|member| identity_of(member.leaf)).collect();
+        group.members().filter_map(|member| identity_of(&member.leaf)).collect();
     let record = GroupRecord {
         id: GroupId::new(group.group_id()),
         access_key: access_seed(&group, log)?,

@@ -330,8 +330,9 @@ fn invitees(intent: &Intent) -> &[Invitee] {
 
 /// The leaf of a member by name.
 pub(super) fn find(group: &mls::Group, name: &Name) -> Option<tree::LeafIndex> {
-    let is_it = |leaf| identity_of(leaf).is_some_and(|identity| identity.name == *name);
-    group.members().find(|member| is_it(member.leaf)).map(|member| member.index)
+    let is_it =
+        |leaf: &wire::LeafNode| identity_of(leaf).is_some_and(|identity| identity.name == *name);
+    group.members().find(|member| is_it(&member.leaf)).map(|member| member.index)
 }
 
 fn read_key_package(bytes: &[u8]) -> Result<KeyPackage, Error> {

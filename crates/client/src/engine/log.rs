@@ -363,11 +363,11 @@ impl Reading<'_> {
             change.added.iter().find(|(index, _)| change.external && *index == committer)
         });
         let leaf = match (joins, change.committer) {
-            (Some((_, leaf)), _) => Some(&**leaf),
+            (Some((_, leaf)), _) => Some(std::sync::Arc::clone(leaf)),
             (None, Some(index)) => self.open.group.member(index.as_u32()).map(|member| member.leaf),
             (None, None) => None,
         };
-        name_of(leaf.and_then(identity_of))
+        name_of(leaf.as_deref().and_then(identity_of))
     }
 
     fn message(&mut self, entry: &Entry, message: &ApplicationMessage) -> Result<(), Error> {

@@ -105,12 +105,10 @@ impl Group {
         let old = &self.epoch.tree;
         let changed = next.changed_since(old).into_iter().filter_map(|node| node.leaf());
         let cut_off = next.cut_off_since(old).into_iter().filter_map(|node| node.leaf());
-        // A candidate that was loaded from its row shares no node with the present tree.
-        let differs = |leaf: &LeafIndex| old.leaf(*leaf) != next.leaf(*leaf);
-        let leaves: Vec<LeafIndex> = changed.chain(cut_off).filter(differs).collect();
+        let leaves: Vec<LeafIndex> = changed.chain(cut_off).collect();
         let epoch = self.epoch.context.epoch;
         for leaf in leaves {
-            let before = old.leaf(leaf).cloned();
+            let before = old.leaf(leaf);
             let key = past_leaf_key(&self.epoch.context.group_id, epoch, leaf);
             delta.put(key, value(&before));
             self.past_leaves.insert((epoch, leaf), before);

@@ -18,10 +18,12 @@ use wire::{
     UpdatePath, WireFormat,
 };
 
-use super::staged::{BaseEpoch, CommitId, Epoch0, EpochChange, PendingCommit, StagedEpoch};
+use super::staged::{
+    BaseEpoch, CommitId, Epoch0, EpochChange, NodeChanges, PendingCommit, StagedEpoch,
+};
 use crate::client::sign_leaf;
 use crate::epoch::{Confirmation, Epoch, EpochState, NextEpoch, Transition, provisional_context};
-use crate::rows::put_next_epoch;
+use crate::rows::{put_next_epoch, put_next_tree};
 use crate::welcome::{WelcomeInputs, make_welcomes};
 use crate::{Client, Delta, Effect, Error, Group, GroupInfoOptions, LeafChanges, Misuse, Propose};
 
@@ -257,7 +259,7 @@ fn path_leaf(
     let mut leaf = match draft.committer {
         Committer::Member(index) => {
             let old = draft.base.tree.leaf(index).ok_or(Misuse::NoSuchMember)?;
-            renewed_leaf(draft.client, old, draft.leaf)?
+            renewed_leaf(draft.client, &old, draft.leaf)?
         }
         Committer::NewMember => {
             draft.client.unsigned_leaf(encryption_key.clone(), key.clone(), source, random)?
@@ -404,7 +406,9 @@ impl Group {
         let (commit, hash) = self.protect_handshake(content, random, &mut delta)?;
         let id = CommitId(hash);
         let mut rows = Delta::default();
-        put_next_epoch(&self.epoch, &mut next.epoch, &mut rows);
+        put_next_epoch(&mut next.epoch, &mut rows);
+        let nodes = NodeChanges::between(&self.epoch.tree, &next.epoch.tree);
+        let tree = next.epoch.tree.clone();
         let staged = StagedEpoch {
             base: BaseEpoch::of(&self.epoch),
             epoch: Some(Box::new(next.epoch)),
@@ -412,8 +416,9 @@ impl Group {
             change,
             signer: options.leaf.signer.clone(),
         };
-        let pending = PendingCommit { id, staged };
-        pending.put(self.group_id(), &mut delta);
+        let mut pending = PendingCommit { id, staged };
+        pending.put(self.group_id(), nodes, &mut delta);
+        put_next_tree(self.group_id(), &self.epoch.tree, &tree, &mut pending.staged.delta);
         let group_info = group_info.map(crate::group_info::message);
         Ok(self.effect(NewCommit { pending, commit, welcomes, group_info }, delta))
     }

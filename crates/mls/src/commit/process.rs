@@ -4,8 +4,6 @@
 //! steps in their order and computes the next epoch completely. The group itself changes only when
 //! it advances.
 
-use std::sync::Arc;
-
 use codec::Encode;
 use crypto::{Secret, SignaturePublicKey};
 use protection::{RatchetUpdate, UnprotectedContent, VerifiedContent, public_message};
@@ -18,7 +16,7 @@ use wire::{
 
 use super::staged::{BaseEpoch, CommitId, Epoch0, EpochChange, StagedCommit, StagedEpoch};
 use crate::epoch::{Confirmation, Epoch, EpochState, Transition, provisional_context};
-use crate::rows::put_next_epoch;
+use crate::rows::{put_next_epoch, put_next_tree};
 use crate::{
     Delta, Effect, Error, ExternalCommitPolicy, Group, GroupStatus, Misuse, Received, Violation,
 };
@@ -147,7 +145,6 @@ impl Group {
         let opened = self.past.unprotect(&self.suite, message)?;
         let sender = opened.sender();
         let leaf = self.leaf_in_epoch(sender, message.epoch).ok_or(Violation::SenderNotMember)?;
-        let leaf = Arc::clone(leaf);
         let Some(past) = self.past.get(message.epoch) else {
             return Err(protection::Limit::EpochNotKept.into());
         };
@@ -170,7 +167,7 @@ impl Group {
             }
             (Sender::Member(index), _) => {
                 let member = self.epoch.tree.member(index).ok_or(Violation::SenderNotMember)?;
-                &member.1.signature_key
+                return Ok(member.1.signature_key.clone());
             }
             (Sender::External(index), _) => {
                 let senders = self.extensions().external_senders()?.unwrap_or_default();
@@ -209,7 +206,7 @@ impl Group {
             (Content::Proposal(_), _) => self.receive_proposal(&content, key, now),
             (Content::Application(_), Sender::Member(index)) => {
                 let member = self.epoch.tree.member(index).ok_or(Violation::SenderNotMember)?;
-                let (index, leaf) = (member.0, Arc::clone(member.1));
+                let (index, leaf) = member;
                 let received = Received::application(content.into_inner().content, index, leaf);
                 let received = received.ok_or(Misuse::WrongMessageKind)?;
                 let delta = self.erase_key(key)?;
@@ -273,7 +270,8 @@ impl Group {
         let tag = commit.auth.confirmation_tag.as_deref().unwrap_or_default();
         let mut epoch = Epoch::next(transition, Confirmation::Verify(tag))?.epoch;
         let mut delta = Delta::default();
-        put_next_epoch(&self.epoch, &mut epoch, &mut delta);
+        put_next_tree(self.group_id(), &self.epoch.tree, &epoch.tree, &mut delta);
+        put_next_epoch(&mut epoch, &mut delta);
         Ok(self.staged(Some(Box::new(epoch)), delta, change))
     }
 
@@ -353,8 +351,8 @@ impl Group {
         let own_leaf = self.own_leaf();
         let mut private = self.epoch.private.duplicate();
         if applied.updated.iter().any(|(updated, _)| *updated == own_leaf) {
-            let key = next.tree.leaf(own_leaf).map(|leaf| &leaf.encryption_key);
-            let key_pair = key.and_then(|key| self.proposals.own_update(key));
+            let key = next.tree.public_key(own_leaf.node());
+            let key_pair = key.and_then(|key| self.proposals.own_update(&key));
             // Only own Updates become known as such, and their keys with them.
             let key_pair = key_pair.ok_or_else(|| Error::corrupt("key of an own update"))?;
             let key_pair = key_pair.duplicate();

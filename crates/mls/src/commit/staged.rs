@@ -6,11 +6,13 @@ use std::sync::Arc;
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
 use crypto::{Digest, Secret, Signer, Suite};
 use tree::{AppliedProposals, LeafIndex, ListedProposal, ProposalSender, RatchetTree, TreeSize};
-use wire::{LeafNode, PreSharedKeyId, Proposal, ProposalType, RatchetTreeNodes, ReInit, Sender};
+use wire::{
+    LeafNode, Node, PreSharedKeyId, Proposal, ProposalType, RatchetTreeNodes, ReInit, Sender,
+};
 
 use crate::epoch::Epoch;
-use crate::rows::{Overlay, load_epoch, structure, value};
-use crate::{Client, Delta, Effect, Error, Group, Misuse, RowKey, RowKind, Storage};
+use crate::rows::{Overlay, load_epoch_with, put_next_tree, structure, value};
+use crate::{Delta, Effect, Error, Group, Misuse, RowKey, RowKind, Storage};
 
 /// Names an own commit: the hash of its message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,11 +70,10 @@ impl EpochChange {
         };
         let added = applied.added.iter().map(|added| added.index);
         let added = added.chain(external.then_some(committer));
-        change.added =
-            added.filter_map(|index| Some((index, Arc::clone(new.leaf(index)?)))).collect();
+        change.added = added.filter_map(|index| Some((index, new.leaf(index)?))).collect();
         if let (false, Some(before)) = (external, old.tree.leaf(committer)) {
-            let replaced = new.leaf(committer).is_some_and(|leaf| !Arc::ptr_eq(leaf, before));
-            change.updated.extend(replaced.then(|| (committer, Arc::clone(before))));
+            let replaced = new.leaf(committer).is_some_and(|leaf| leaf != before);
+            change.updated.extend(replaced.then_some((committer, before)));
         }
         change.self_removed = old
             .own_leaf
@@ -191,12 +192,14 @@ impl PendingCommit {
         nodes.unwrap_or_else(|| RatchetTreeNodes(Vec::new()))
     }
 
-    /// The row that lets the candidate survive a restart.
-    pub(crate) fn put(&self, group_id: &[u8], delta: &mut Delta) {
+    /// The row that lets the candidate survive a restart: all of it but the pages of the tree, of
+    /// which it has the nodes that differ.
+    pub(crate) fn put(&self, group_id: &[u8], nodes: NodeChanges, delta: &mut Delta) {
         let stored = StoredCandidate {
             base: self.staged.base.clone(),
             change: self.staged.change.clone(),
             delta: self.staged.delta.duplicate(),
+            nodes,
         };
         delta.put(Self::row(group_id, self.id), value(&stored));
     }
@@ -218,33 +221,71 @@ impl From<StagedCommit> for StagedEpoch {
     }
 }
 
+/// The nodes in which a candidate's tree differs from that of the epoch before, in ascending order.
+pub(crate) struct NodeChanges(Vec<(u32, Option<Node>)>);
+
+impl NodeChanges {
+    pub(crate) fn between(old: &RatchetTree, new: &RatchetTree) -> Self {
+        let changed = new.changed_since(old).into_iter();
+        Self(changed.map(|node| (node.as_u32(), new.node(node))).collect())
+    }
+}
+
+/// Counted and not within a vector: the leaves of a large group are longer than a vector can be.
+impl Encode for NodeChanges {
+    fn encode(&self, writer: &mut Writer) {
+        (self.0.len() as u64).encode(writer);
+        for (index, node) in &self.0 {
+            index.encode(writer);
+            node.encode(writer);
+        }
+    }
+}
+
+impl Decode for NodeChanges {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let nodes = (0..u64::decode(reader)?)
+            .map(|_| Ok((u32::decode(reader)?, Option::<Node>::decode(reader)?)));
+        Ok(Self(nodes.collect::<Result<_, DecodeError>>()?))
+    }
+}
+
 /// A candidate as it is stored.
 pub(crate) struct StoredCandidate {
     pub(crate) base: BaseEpoch,
     pub(crate) change: EpochChange,
+    /// The rows of the next epoch, but for those of the tree.
     pub(crate) delta: Delta,
+    pub(crate) nodes: NodeChanges,
 }
 
-codec::fields!(StoredCandidate { base, change, delta });
+codec::fields!(StoredCandidate { base, change, delta, nodes });
 
 impl StoredCandidate {
-    /// The candidate as it was before it was stored.
+    /// The candidate as it was before it was stored. Shares what it does not change of the group's
+    /// tree.
     pub(crate) fn restore(
         self,
-        client: &Client,
+        group: &Group,
         storage: &dyn Storage,
-        group_id: &[u8],
     ) -> Result<StagedEpoch, Error> {
-        let Self { base, change, delta } = self;
+        let Self { base, change, mut delta, nodes } = self;
+        let (group_id, old) = (group.group_id(), &group.epoch.tree);
         let overlay = Overlay::new(storage, &delta);
-        let epoch = Some(Box::new(load_epoch(&overlay, group_id, client.settings())?));
-        Ok(StagedEpoch { base, epoch, delta, change, signer: None })
+        let epoch = load_epoch_with(&overlay, group_id, &group.client, |head| {
+            let wrong = || Error::corrupt("nodes of a pending commit");
+            let mut tree = old.with_changes(head.size, &nodes.0).ok_or_else(wrong)?;
+            let tree_hash = tree.tree_hash(&group.suite)?;
+            if tree_hash == head.context.tree_hash { Ok(tree) } else { Err(wrong()) }
+        })?;
+        put_next_tree(group_id, old, &epoch.tree, &mut delta);
+        Ok(StagedEpoch { base, epoch: Some(Box::new(epoch)), delta, change, signer: None })
     }
 }
 
 impl Group {
     /// The own commits that are stored and still start from the current epoch: after a restart, to
-    /// ask the delivery service what became of them. O(N) for each.
+    /// ask the delivery service what became of them.
     pub fn pending_commits(&self, storage: &dyn Storage) -> Result<Vec<PendingCommit>, Error> {
         let current = BaseEpoch::of(&self.epoch);
         let mut pending = Vec::new();
@@ -252,7 +293,7 @@ impl Group {
             let id = Digest::new(&id).ok_or_else(|| Error::corrupt("pending commit"))?;
             let stored: StoredCandidate = structure(&bytes, "pending commit")?;
             if stored.base == current {
-                let staged = stored.restore(&self.client, storage, self.group_id())?;
+                let staged = stored.restore(self, storage)?;
                 pending.push(PendingCommit { id: CommitId(id), staged });
             }
         }

@@ -188,7 +188,7 @@ impl<'a> Audit<'a> {
         for derived in &found {
             assert!(in_use.contains(&derived.context), "an old private key is stored");
         }
-        let own = key_of(group.member(group.own_leaf().as_u32()).unwrap().leaf);
+        let own = key_of(&group.member(group.own_leaf().as_u32()).unwrap().leaf);
         assert!(
             found.iter().any(|derived| derived.context == own),
             "the own leaf's key is missing"

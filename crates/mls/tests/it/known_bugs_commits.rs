@@ -251,7 +251,7 @@ fn a_credential_swap_in_a_path_or_update_comes_before_the_policy() {
     let forged = insider.public(draft.finish(&insider).content);
     assert!(matches!(refusal(&mut people[1], &forged), Error::Refused(_)));
 
-    let mut leaf = (**insider.tree.leaf(insider.leaf).unwrap()).clone();
+    let mut leaf = (*insider.tree.leaf(insider.leaf).unwrap()).clone();
     leaf.encryption_key = insider.suite.generate_key_pair(&mut insider.random).unwrap().public_key;
     leaf.leaf_node_source = LeafNodeSource::Update;
     for is_swapped in [true, false] {
@@ -298,7 +298,7 @@ fn the_sender_and_not_the_proposals_decides_whether_a_commit_is_external() {
 fn who_is_not_a_member_may_propose_only_what_section_12_1_8_allows() {
     let people = &mut three();
     let mut insider = Insider::of(&people[0]);
-    let leaf = (**insider.tree.leaf(insider.leaf).unwrap()).clone();
+    let leaf = (*insider.tree.leaf(insider.leaf).unwrap()).clone();
     let key_package = Person::new("dave", traits()).key_package();
     let (kem_output, _) = {
         let external = insider.secrets.external_key_pair(&insider.suite).unwrap().public_key;

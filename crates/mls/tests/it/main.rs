@@ -39,6 +39,7 @@ mod rows_corrupt;
 mod rows_history;
 mod rows_sizes;
 mod rows_twins;
+mod rows_without_tree;
 mod rules_commits;
 mod rules_external;
 mod rules_messages;

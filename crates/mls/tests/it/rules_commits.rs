@@ -133,7 +133,7 @@ fn reinit(version: u16) -> Proposal {
 }
 
 fn own_leaf(insider: &Insider) -> LeafNode {
-    (**insider.tree.leaf(insider.leaf).unwrap()).clone()
+    (*insider.tree.leaf(insider.leaf).unwrap()).clone()
 }
 
 #[test]

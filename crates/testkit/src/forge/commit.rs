@@ -162,7 +162,7 @@ impl Insider {
             let merged = tree.merge_path_keys(&suite, leaf, keys.iter().cloned());
             let parent_hash = merged.expect("the path fits");
             // Whoever joins looks like the insider, but for the keys.
-            let mut leaf_node = (**self.tree.leaf(self.leaf).expect("has a leaf")).clone();
+            let mut leaf_node = (*self.tree.leaf(self.leaf).expect("has a leaf")).clone();
             leaf_node.encryption_key = path.leaf_public_key().clone();
             leaf_node.signature_key = self.signer.public_key().clone();
             leaf_node.leaf_node_source = LeafNodeSource::Commit { parent_hash };

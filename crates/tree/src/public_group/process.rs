@@ -220,11 +220,11 @@ impl PublicGroup {
         let external = kind == Committer::NewMember;
         let added = applied.added.iter().map(|added| added.index);
         let added = added.chain(external.then_some(committer));
-        let leaf_in = |index| Some((index, Arc::clone(next.tree.leaf(index)?)));
+        let leaf_in = |index| Some((index, next.tree.leaf(index)?));
         let mut updated = applied.updated.clone();
         if let (false, Some(before)) = (external, self.tree.leaf(committer)) {
-            let replaced = next.tree.leaf(committer).is_some_and(|leaf| !Arc::ptr_eq(leaf, before));
-            updated.extend(replaced.then(|| (committer, Arc::clone(before))));
+            let replaced = next.tree.leaf(committer).is_some_and(|leaf| leaf != before);
+            updated.extend(replaced.then(|| (committer, before)));
         }
         Ok(PublicChange {
             epoch: self.context.epoch.checked_add(1).ok_or(Violation::LastEpoch)?,

@@ -1,4 +1,4 @@
-//! What a change costs: counted in nodes that differ and in places that the copy does not share.
+//! What a change costs: counted in nodes that differ and in pages that the copy does not share.
 
 use crypto::{CipherSuite, Crypto, Random, Suite};
 use testkit::SeededRandom;
@@ -9,8 +9,6 @@ use super::*;
 const LEAVES: u32 = 1024;
 /// Levels above the leaves.
 const DEPTH: usize = 10;
-/// Places in a chunk of the persistent vector, the unit that is copied.
-const CHUNK: usize = 32;
 
 fn key(random: &mut SeededRandom) -> Vec<u8> {
     let mut key = vec![0; 32];
@@ -54,14 +52,13 @@ fn warm() -> (Suite, SeededRandom, RatchetTree) {
     (suite, random, tree)
 }
 
-/// Nodes that differ, and places that are not shared.
+/// Nodes that differ, and pages that are not shared.
 fn cost(tree: &RatchetTree, base: &RatchetTree) -> (usize, usize) {
-    (tree.changed_since(base).len(), tree.slots.changed_since(&base.slots).len())
+    (tree.changed_since(base).len(), tree.changed_pages_since(base).count())
 }
 
-/// Places that an own copy of the path from a leaf to the root needs at most: the lowest levels of
-/// a path share a chunk.
-const PATH_PLACES_MAX: usize = (DEPTH + 1 - 4) * CHUNK;
+/// Pages that hold the path from a leaf to the root: levels 0 to 4, 5 to 8, and 9 and 10.
+const PATH_PAGES: usize = 3;
 
 #[test]
 fn a_change_costs_its_path_in_a_warm_tree() {
@@ -72,17 +69,17 @@ fn a_change_costs_its_path_in_a_warm_tree() {
 
         let mut committed = base.clone();
         commit(&suite, &mut committed, leaf, &mut random);
-        let (nodes, places) = cost(&committed, &base);
+        let (nodes, pages) = cost(&committed, &base);
         assert_eq!(nodes, DEPTH + 1);
-        assert!(places <= PATH_PLACES_MAX, "{places}");
+        assert_eq!(pages, PATH_PAGES);
 
         let mut updated = base.clone();
         updated.take_leaf(leaf);
         updated.set_leaf(leaf, leaf_node(&mut random));
         updated.tree_hash(&suite).unwrap();
-        let (nodes, places) = cost(&updated, &base);
+        let (nodes, pages) = cost(&updated, &base);
         assert_eq!(nodes, DEPTH + 1);
-        assert!(places <= PATH_PLACES_MAX, "{places}");
+        assert_eq!(pages, PATH_PAGES);
 
         let mut removed = base.clone();
         removed.take_leaf(leaf);
@@ -94,7 +91,7 @@ fn a_change_costs_its_path_in_a_warm_tree() {
         removed.tree_hash(&suite).unwrap();
         // The parents above are blank: only the leaf itself is new.
         assert_eq!(cost(&removed, &added_to).0, 1);
-        assert!(cost(&removed, &base).1 <= PATH_PLACES_MAX);
+        assert_eq!(cost(&removed, &base).1, PATH_PAGES);
     }
     assert_eq!(base.to_nodes().0.iter().flatten().count(), 2047, "the base is as it was");
 }

@@ -51,8 +51,9 @@ pub fn verify_ratchet_tree(
     // "For each non-empty parent node, verify that it is parent-hash valid".
     tree.verify_parent_hashes(suite)?;
     // "For each non-empty leaf node, validate the LeafNode".
+    let members: Vec<_> = tree.members().collect();
     let members: Vec<(LeafIndex, &LeafNode)> =
-        tree.members().map(|(index, leaf)| (index, &**leaf)).collect();
+        members.iter().map(|(index, leaf)| (*index, &**leaf)).collect();
     let clock = lifetimes.check_tree.then_some(now);
     try_in_chunks(&members, CHUNK_MEMBERS_MAX, |chunk| {
         verify_leaves(suite, &context.group_id, chunk, (lifetimes, clock))
@@ -99,13 +100,14 @@ fn candidate<'a>(
 }
 
 fn verify_parents(suite: &Suite, tree: &RatchetTree) -> Result<(), Error> {
-    let parents: Vec<(NodeIndex, &ParentNode)> = tree.parents().collect();
+    let parents: Vec<NodeIndex> = tree.parents().collect();
     try_in_chunks(&parents, CHUNK_PARENTS_MAX, |chunk| {
-        chunk.iter().try_for_each(|&(node, parent)| {
+        chunk.iter().try_for_each(|&node| {
+            let Some(parent) = tree.parent(node) else { return Ok(()) };
             suite
                 .check_hpke_public_key(&parent.encryption_key)
                 .map_err(|_| Violation::InvalidEncryptionKey.at_node(node))?;
-            verify_unmerged_leaves(tree, node, parent).map_err(|violation| violation.at_node(node))
+            verify_unmerged_leaves(tree, node, &parent).map_err(|violation| violation.at_node(node))
         })
     })
 }
@@ -121,8 +123,8 @@ fn verify_unmerged_leaves(
     }
     for &entry in unmerged {
         // "the entry represents a non-blank leaf node that is a descendant of the parent node".
-        let member = tree.member(entry).filter(|(index, _)| node.covers(*index));
-        let Some((index, _)) = member else {
+        let below = tree.size().leaf(entry).filter(|index| node.covers(*index));
+        let Some(index) = below.filter(|index| !tree.is_blank(index.node())) else {
             return Err(Violation::UnmergedLeafNotDescendant);
         };
         // "every non-blank intermediate node between the leaf node and the parent node also has an

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use crypto::{Digest, HpkePublicKey, Random, Suite};
 use testkit::SeededRandom;
-use tree::{LeafIndex, RatchetTree, TreeSize};
+use tree::{LeafIndex, PageId, RatchetTree, TreeSize};
 use wire::{
     Capabilities, Credential, Extensions, LeafNode, LeafNodeSource, Node, RatchetTreeNodes,
 };
@@ -192,6 +192,32 @@ impl History {
         let mut loaded = loaded.unwrap_or_else(|violation| panic!("{violation}"));
         let hash = self.tree.tree_hash(&self.suite).unwrap();
         assert_eq!(loaded.tree_hash(&self.suite).unwrap(), hash);
+        let packed = pages(&loaded);
+        assert!(packed == pages(&self.tree), "the pages tell nothing of the history");
+        let changed = self.tree.changed_since(old).into_iter();
+        let changed: Vec<_> = changed.map(|node| (node.as_u32(), self.tree.node(node))).collect();
+        let mut followed = old.with_changes(self.tree.size(), &changed).unwrap();
+        assert_eq!(followed.tree_hash(&self.suite).unwrap(), hash);
+        assert!(pages(&followed) == packed);
+        let mut stored = pages(old);
+        for page in self.tree.changed_pages_since(old) {
+            match self.tree.page(page) {
+                Some(bytes) => drop(stored.insert(page, bytes.to_vec())),
+                None => drop(stored.remove(&page)),
+            }
+        }
+        assert!(stored == packed);
+        let stored = stored.iter().map(|(id, bytes)| (*id, bytes.as_slice()));
+        let form = (self.tree.size(), &self.suite);
+        let reloaded = RatchetTree::from_pages(form, stored).unwrap();
+        assert_eq!(reloaded.kept_tree_hash(&self.suite), Some(hash));
+        // The history goes on in the tree that was loaded.
+        self.tree = match self.random.below(3) {
+            0 => reloaded,
+            1 => followed,
+            _ => loaded,
+        };
+        self.compare();
     }
 }
 
@@ -199,6 +225,10 @@ impl History {
 fn rows(nodes: &[Option<Node>]) -> BTreeMap<u32, Node> {
     let nodes = (0..).zip(nodes);
     nodes.filter_map(|(number, node)| Some((number, node.clone()?))).collect()
+}
+
+fn pages(tree: &RatchetTree) -> BTreeMap<PageId, Vec<u8>> {
+    tree.pages().map(|page| (page, tree.page(page).unwrap().to_vec())).collect()
 }
 
 /// Lives through a history of this many steps in a group of at most this many.
@@ -231,6 +261,31 @@ fn the_tree_is_the_slow_one_through_small_histories() {
 fn the_tree_is_the_slow_one_through_large_histories() {
     for seed in 100..108 {
         live(seed, 40, 200);
+    }
+}
+
+/// A tree whose paths touch pages of three bands.
+#[test]
+fn the_tree_is_the_slow_one_where_pages_meet() {
+    let mut history = History::new(200);
+    for members in [15, 2, 250, 5] {
+        (0..members).for_each(|_| history.add());
+        for _ in 0..3 {
+            history.step(400);
+            history.compare();
+            history.compare_with_earlier();
+            history.earlier = (history.tree.clone(), history.slow.clone());
+        }
+    }
+    while history.slow.members().len() > 14 {
+        let members = history.slow.members();
+        let last = members[members.len() - 1];
+        history.remove(last);
+        if members.len().is_multiple_of(60) || members.len() < 20 {
+            history.commit(members[0]);
+            history.compare();
+            history.compare_with_earlier();
+        }
     }
 }
 

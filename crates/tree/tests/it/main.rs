@@ -8,6 +8,7 @@ mod hostile_tree;
 mod identity;
 mod many;
 mod official;
+mod pages;
 mod public_forge;
 mod public_life;
 mod public_messages;

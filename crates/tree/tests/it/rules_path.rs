@@ -116,7 +116,7 @@ fn the_leaf_of_a_path_carries_the_paths_parent_hash() {
 fn the_keys_of_a_path_are_new_to_the_tree() {
     let mut group = Group::warm(4);
     let used: Vec<_> = (0..group.tree.size().nodes())
-        .filter_map(|node| group.tree.public_key(group.tree.size().node(node)?).cloned())
+        .filter_map(|node| group.tree.public_key(group.tree.size().node(node)?))
         .collect();
     assert_eq!(used.len(), 7);
     for key in used {

@@ -124,7 +124,7 @@ fn leaves_and_parents_stand_where_they_belong() {
 /// Edge of `Violation::RatchetTreeTooLarge`.
 #[test]
 fn a_tree_has_a_largest_size() {
-    let leaf = |group: &Group| Node::Leaf(Arc::clone(group.tree.leaf(group.leaf(0)).unwrap()));
+    let leaf = |group: &Group| Node::Leaf(group.tree.leaf(group.leaf(0)).unwrap());
     let group = Group::alone(1);
     let max = u32::try_from(RATCHET_TREE_LEAVES_MAX).unwrap();
     let load = |leaves: u32| {
@@ -262,7 +262,7 @@ fn a_parent_that_two_nodes_claim_is_refused() {
     let keys = [root.encryption_key.clone()].into_iter();
     let parent_hash = mirror.merge_path_keys(&group.suite, group.leaf(1), keys).unwrap();
     let bob = group.member(1);
-    let mut leaf = (**group.tree.leaf(group.leaf(1)).unwrap()).clone();
+    let mut leaf = (*group.tree.leaf(group.leaf(1)).unwrap()).clone();
     leaf.leaf_node_source = wire::LeafNodeSource::Commit { parent_hash };
     let leaf = group.sign_leaf(leaf, &bob, 1);
     // The other's hash covers Bob's leaf, so it must be made again: a circle that only a collision

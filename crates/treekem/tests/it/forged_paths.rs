@@ -9,7 +9,7 @@ use crate::group::{Commit, Group};
 fn replace_path_secret(group: &mut Group, commit: &mut Commit, position: usize, secret: &Secret) {
     let filtered = commit.tree.filtered_direct_path(commit.sender);
     let recipient = commit.tree.resolution(filtered[position].1)[0];
-    let public_key = commit.tree.public_key(recipient).unwrap();
+    let public_key = &commit.tree.public_key(recipient).unwrap();
     let context = ("UpdatePathNode", commit.group_context.as_slice());
     let sealed = group.suite.encrypt_with_label(public_key, context, secret, &mut group.random);
     commit.nodes[position].encrypted_path_secret[0] = sealed.unwrap();

@@ -204,7 +204,7 @@ impl Group {
             assert_eq!(private.nodes().collect::<Vec<_>>(), expected, "{leaf:?}");
             for node in expected {
                 let public_key = &private.key_pair(node).unwrap().public_key;
-                assert_eq!(Some(public_key), self.tree.public_key(node));
+                assert_eq!(Some(public_key), self.tree.public_key(node).as_ref());
             }
         }
     }

@@ -128,7 +128,7 @@ fn life(suite: u16, handshakes: HandshakeFormat) {
     alice.follow(&sent.commit);
     bob.follow(&sent.commit);
     let bobs_leaf = bob.group().own_leaf();
-    let leaf_of_bob = &alice.group().member(bobs_leaf.as_u32()).unwrap().leaf;
+    let leaf_of_bob = alice.group().member(bobs_leaf.as_u32()).unwrap().leaf;
     assert_eq!(Some(&leaf_of_bob.credential), new_credential.as_ref());
     assert_agreement(&mut [alice, bob, carol]);
 

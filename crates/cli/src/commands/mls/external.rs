@@ -211,7 +211,7 @@ impl Named {
                 (Proposal::Add(Box::new(session.read_key_package(&key_package)?)), to)
             }
             Self::Remove { member, to } => {
-                let members = group.members().map(|(index, leaf)| (index, &leaf.credential));
+                let members = group.members();
                 (Proposal::Remove(find_member(members, &member)?.as_u32()), to)
             }
             Self::Psk { id, to } => {

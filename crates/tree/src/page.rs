@@ -1,0 +1,330 @@
+//! Pages: the nodes of a small subtree as one run of bytes, in memory as in the store.
+//!
+//! The levels of the tree are cut into bands: the lowest five, then four each. A page holds the
+//! nodes of one subtree within its band, so a path from a leaf to the root touches one page of each
+//! band. Where a node is kept does not depend on the size of the tree.
+//!
+//! A *packed* page is: the length of hashes (one byte), how many members are below each of its
+//! parents (four bytes each), the tree hash of each parent, where each node ends (four bytes each),
+//! the nodes without their type. Within the page nodes are in the order of the array. A leaf has no
+//! hash here: computing one costs less than keeping it.
+
+use std::sync::Arc;
+
+use crypto::Digest;
+
+use crate::node_bytes::{LeafBytes, ParentBytes};
+use crate::{NodeIndex, TreeSize};
+
+/// Bands of the largest tree: 2^20 leaves have 21 levels.
+pub(crate) const BANDS: u8 = 5;
+
+/// Parents on a page, of either kind.
+const PARENTS: usize = 15;
+
+/// Names a page: its band, counted from the leaves, and its number from the left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PageId {
+    band: u8,
+    number: u32,
+}
+
+/// Where a node is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    pub(crate) page: PageId,
+    pub(crate) slot: usize,
+}
+
+/// The level of the lowest nodes of a band, and how many levels it has.
+fn levels(band: u8) -> (u32, u32) {
+    match band {
+        0 => (0, 5),
+        above => (1 + 4 * u32::from(above), 4),
+    }
+}
+
+impl Place {
+    pub(crate) fn of(node: NodeIndex) -> Self {
+        let band = (0..BANDS - 1).find(|&band| node.level() < levels(band + 1).0);
+        let band = band.unwrap_or(BANDS - 1);
+        let (lowest, count) = levels(band);
+        let in_band = node.as_u32() >> lowest;
+        let slot = (in_band & ((1 << count) - 1)) as usize;
+        Self { page: PageId { band, number: in_band >> count }, slot }
+    }
+}
+
+impl PageId {
+    /// The page that holds a node.
+    #[must_use]
+    pub fn of(node: NodeIndex) -> Self {
+        Place::of(node).page
+    }
+
+    /// The name as bytes, in the order of the names.
+    #[must_use]
+    pub fn to_bytes(self) -> [u8; 5] {
+        let [b3, b2, b1, b0] = self.number.to_be_bytes();
+        [self.band, b3, b2, b1, b0]
+    }
+
+    /// The name in such bytes.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (&band, number) = bytes.split_first()?;
+        let number = u32::from_be_bytes(number.try_into().ok()?);
+        (band < BANDS).then_some(Self { band, number })
+    }
+
+    pub(crate) fn new(band: u8, number: usize) -> Option<Self> {
+        Some(Self { band, number: u32::try_from(number).ok()? })
+    }
+
+    pub(crate) fn band(self) -> usize {
+        usize::from(self.band)
+    }
+
+    pub(crate) fn number(self) -> usize {
+        // A u32 always fits: this library does not run on 16-bit machines.
+        self.number as usize
+    }
+
+    pub(crate) fn is_leaf_page(self) -> bool {
+        self.band == 0
+    }
+
+    /// How many pages of a band a tree of this size has.
+    pub(crate) fn count(band: u8, size: TreeSize) -> usize {
+        let (lowest, count) = levels(band);
+        match size.leaves() >> lowest {
+            0 => 0,
+            _ => (size.leaves() >> (lowest + count - 1)).max(1) as usize,
+        }
+    }
+
+    /// Slots of a page.
+    fn slots(self) -> usize {
+        (1 << levels(self.band).1) - 1
+    }
+
+    /// The node in a slot, if the tree is so large.
+    pub(crate) fn node(self, slot: usize, size: TreeSize) -> Option<NodeIndex> {
+        let (lowest, count) = levels(self.band);
+        let in_band = self.number.checked_mul(1 << count)? | u32::try_from(slot).ok()?;
+        let index = (u64::from(in_band) + 1) << lowest;
+        size.node(u32::try_from(index - 1).ok()?)
+    }
+
+    /// The nodes of the page that are in the tree, from the lowest level up, with their slots.
+    pub(crate) fn nodes_by_level(
+        self,
+        size: TreeSize,
+    ) -> impl Iterator<Item = (usize, NodeIndex)> + Clone {
+        let slots = 0..self.slots();
+        (0..levels(self.band).1).flat_map(move |level| {
+            let of_level = slots.clone().filter(move |slot| slot.trailing_ones() == level);
+            of_level.filter_map(move |slot| Some((slot, self.node(slot, size)?)))
+        })
+    }
+
+    /// The place of a slot among the page's parents; `None` for that of a leaf.
+    fn parent(self, slot: usize) -> Option<usize> {
+        match self.band {
+            0 => (!slot.is_multiple_of(2)).then_some(slot / 2),
+            _ => Some(slot),
+        }
+    }
+}
+
+/// One node and what is known of the subtree below it.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Slot {
+    /// The node's encoding without its type, unless blank.
+    pub(crate) node: Option<Arc<[u8]>>,
+    /// The tree hash of the subtree, if it is known; of leaves it is never kept.
+    pub(crate) hash: Option<Digest>,
+    /// Leaves below (or here) that are not blank.
+    pub(crate) members: u32,
+    /// Something below (or here) has changed since the hash was known. A stale node has only stale
+    /// ancestors.
+    pub(crate) stale: bool,
+}
+
+/// A page that is being changed.
+#[derive(Clone)]
+pub(crate) struct OpenPage {
+    id: PageId,
+    pub(crate) slots: Vec<Slot>,
+}
+
+impl OpenPage {
+    /// A page whose nodes are blank; no hash is known.
+    pub(crate) fn blank(id: PageId) -> Self {
+        Self { id, slots: vec![Slot::default(); id.slots()] }
+    }
+
+    /// Makes what is not in a tree of this size as if it had never been.
+    pub(crate) fn forget_beyond(&mut self, size: TreeSize) {
+        let id = self.id;
+        let beyond = self.slots.iter_mut().enumerate();
+        beyond.filter(|(slot, _)| id.node(*slot, size).is_none()).for_each(|(_, slot)| {
+            *slot = Slot::default();
+        });
+    }
+
+    /// The bytes that hold the page in a tree of this size; `None` for a page of blank leaves,
+    /// whose hashes are soon computed.
+    pub(crate) fn pack(&self, size: TreeSize, hash_length: usize) -> Option<PackedPage> {
+        if self.id.is_leaf_page() && self.slots.iter().all(|slot| slot.node.is_none()) {
+            return None;
+        }
+        let (mut members, mut hashes, mut ends) = (Vec::new(), Vec::new(), Vec::new());
+        let mut end = 0_u32;
+        for (number, slot) in self.slots.iter().enumerate() {
+            // A whole tree came in a vector of less than 2^30 bytes.
+            end += slot.node.as_ref().map_or(0, |node| u32::try_from(node.len()).unwrap_or(0));
+            ends.extend(end.to_be_bytes());
+            if self.id.parent(number).is_none() {
+                continue;
+            }
+            // What lies beyond the tree is nothing, whatever it was before the tree shrank.
+            let known = self.id.node(number, size).and_then(|_| Some((slot.members, slot.hash?)));
+            members.extend(known.map_or(0, |(members, _)| members).to_be_bytes());
+            match known {
+                Some((_, hash)) => hashes.extend(hash.as_slice()),
+                None => hashes.resize(hashes.len() + hash_length, 0),
+            }
+        }
+        let nodes: Vec<&[u8]> = self.slots.iter().filter_map(|slot| slot.node.as_deref()).collect();
+        let head = [u8::try_from(hash_length).unwrap_or(0)];
+        Some(PackedPage([&head, &*members, &*hashes, &*ends, &*nodes.concat()].concat().into()))
+    }
+}
+
+/// A page as bytes. Shared by all trees that have it.
+#[derive(Clone)]
+pub(crate) struct PackedPage(Arc<[u8]>);
+
+impl PackedPage {
+    pub(crate) fn as_slice(&self) -> &[u8] {
+        &self.0
+    }
+
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
+    fn hash_length(&self) -> usize {
+        self.0.first().map_or(0, |&length| usize::from(length))
+    }
+
+    fn number(&self, at: usize) -> Option<u32> {
+        Some(u32::from_be_bytes(*self.0.get(at..)?.first_chunk()?))
+    }
+
+    /// Where the ends of nodes are listed.
+    fn ends(&self) -> usize {
+        1 + PARENTS * (4 + self.hash_length())
+    }
+
+    /// The bytes of a node, unless it is blank.
+    pub(crate) fn node(&self, at: Place) -> Option<&[u8]> {
+        let nodes = self.0.get(self.ends() + 4 * at.page.slots()..)?;
+        let start = match at.slot.checked_sub(1) {
+            Some(before) => self.number(self.ends() + 4 * before)?,
+            None => 0,
+        };
+        let end = self.number(self.ends() + 4 * at.slot)?;
+        let node = nodes.get(start as usize..end as usize)?;
+        (!node.is_empty()).then_some(node)
+    }
+
+    /// Members below or at a node.
+    pub(crate) fn members(&self, at: Place) -> u32 {
+        match at.page.parent(at.slot) {
+            Some(parent) => self.number(1 + 4 * parent).unwrap_or(0),
+            None => u32::from(self.node(at).is_some()),
+        }
+    }
+
+    /// The tree hash of the subtree below a parent.
+    pub(crate) fn hash(&self, at: Place) -> Option<Digest> {
+        let start = 1 + 4 * PARENTS + self.hash_length() * at.page.parent(at.slot)?;
+        Digest::new(self.0.get(start..start + self.hash_length())?)
+    }
+
+    /// The page, to be changed.
+    pub(crate) fn open(&self, id: PageId) -> OpenPage {
+        let slots = (0..id.slots()).map(|slot| {
+            let at = Place { page: id, slot };
+            let (hash, members) = (self.hash(at), self.members(at));
+            Slot { node: self.node(at).map(Arc::from), hash, members, stale: false }
+        });
+        OpenPage { id, slots: slots.collect() }
+    }
+
+    /// The page in bytes that were stored, if they can be one of a tree of this size: every node is
+    /// in the tree and can be decoded, and members are counted right as far as the page tells.
+    pub(crate) fn from_bytes(
+        id: PageId,
+        (size, hash_length): (TreeSize, usize),
+        bytes: &[u8],
+    ) -> Option<Self> {
+        let page = Self(bytes.into());
+        let mut start = 0;
+        for slot in 0..id.slots() {
+            let end = page.number(page.ends() + 4 * slot)?;
+            if end < start || (end > start && id.node(slot, size).is_none()) {
+                return None;
+            }
+            start = end;
+        }
+        let length = page.ends() + 4 * id.slots() + start as usize;
+        if page.hash_length() != hash_length || bytes.len() != length {
+            return None;
+        }
+        for slot in 0..id.slots() {
+            let Some(node) = page.node(Place { page: id, slot }) else { continue };
+            match id.parent(slot) {
+                None => drop(LeafBytes::parse(node).ok()?),
+                Some(_) => drop(ParentBytes::parse(node).ok()?),
+            }
+        }
+        Some(page)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_node_has_a_slot_of_its_own_on_a_page_of_its_subtree() {
+        for leaves in [1, 2, 8, 16, 32, 256, 512, 1 << 13] {
+            let size = TreeSize::from_leaves(leaves).unwrap();
+            let mut slots = std::collections::BTreeSet::new();
+            for index in 0..size.nodes() {
+                let node = size.node(index).unwrap();
+                let Place { page, slot } = Place::of(node);
+                assert!(slots.insert((page, slot)));
+                assert_eq!(page.node(slot, size), Some(node));
+                assert!(page.number() < PageId::count(page.band, size));
+                assert_eq!(page.parent(slot).is_none(), node.is_leaf());
+                assert_eq!(PageId::from_bytes(&page.to_bytes()), Some(page));
+                let Some((left, right)) = node.children() else { continue };
+                let below = [left, right].map(|child| Place::of(child).page);
+                assert!(
+                    below == [page; 2] || below.iter().all(|child| child.band + 1 == page.band)
+                );
+            }
+            let pages: usize = (0..BANDS).map(|band| PageId::count(band, size)).sum();
+            let used: std::collections::BTreeSet<_> = slots.iter().map(|(page, _)| page).collect();
+            assert_eq!(used.len(), pages);
+        }
+        assert_eq!(PageId::from_bytes(&[BANDS, 0, 0, 0, 0]), None);
+        let largest = TreeSize::from_leaves(1 << 20).unwrap();
+        assert_eq!(PageId::count(BANDS - 1, largest), 1);
+        assert_eq!(Place::of(largest.root()).page, PageId { band: BANDS - 1, number: 0 });
+    }
+}
