@@ -1,4 +1,5 @@
-//! Time as it is measured: processor time of the whole process, all threads, and wall time beside it.
+//! Time as it is measured: processor time of the whole process, all threads, and wall time beside
+//! it.
 
 use std::time::{Duration, Instant};
 
@@ -52,4 +53,24 @@ pub fn median(mut numbers: Vec<u64>) -> u64 {
 pub fn median_time(times: &[Time]) -> Time {
     let part = |part: fn(&Time) -> u64| median(times.iter().map(part).collect());
     Time { cpu: part(|time| time.cpu), wall: part(|time| time.wall) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_median_is_in_the_middle() {
+        assert_eq!(median(vec![]), 0);
+        assert_eq!(median(vec![9, 1, 5]), 5);
+        assert_eq!(median(vec![4, 1, 3, 2]), 2);
+    }
+
+    #[test]
+    fn work_takes_processor_time_and_sleep_does_not() {
+        let (_, slept) = time(|| std::thread::sleep(Duration::from_millis(20)));
+        assert!(slept.wall >= 20_000_000);
+        let (_, worked) = time(|| (0..2_000_000_u64).map(std::hint::black_box).sum::<u64>());
+        assert!(worked.cpu > 0);
+    }
 }

@@ -28,7 +28,7 @@ enum Action {
     Targets(TargetsOptions),
     /// Prints the tables of an earlier run, or draws its plots.
     Show(ShowOptions),
-    /// Counts the instructions of some operations with valgrind, and compares with what is expected.
+    /// Counts the instructions of some operations, and compares with what is expected.
     Instructions {
         /// Replaces what is expected.
         #[arg(long)]

@@ -44,8 +44,8 @@ pub fn renew(report: &Report, folder: &Path) -> Result<(), Failure> {
     let folder = folder.join("performance");
     fs::create_dir_all(&folder)?;
     let head = "# Performance: all tables\n\nWritten by `conclave-bench`; \
-        [performance.md](../performance.md) explains them. Times are processor time, durable; behind \
-        × the ratio to the floor.\n\n";
+        [performance.md](../performance.md) explains them. Times are processor time, durable; \
+        behind × the ratio to the floor.\n\n";
     Ok(fs::write(folder.join("tables.md"), format!("{head}{}", tables(report)))?)
 }
 
@@ -96,4 +96,17 @@ fn row(text: &mut String, report: &Report, (name, place, operations): (&str, Pla
     let floor = floor.map_or_else(|| "–".to_string(), nanoseconds);
     // Writing to a string does not fail.
     let _ = writeln!(text, "| {name} | {} | {floor} | {} |", place.members, cells.join(" | "));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_between_the_marks_is_replaced() {
+        let text = "a\n<!-- x: begin -->\nold\n<!-- x: end -->\nb\n";
+        let new = replace(text, "x", "new\n").unwrap();
+        assert_eq!(new, "a\n<!-- x: begin -->\nnew\n<!-- x: end -->\nb\n");
+        assert!(replace(text, "y", "new").is_err());
+    }
 }

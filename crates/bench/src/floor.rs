@@ -150,7 +150,10 @@ pub fn commit_shape(message: &MlsMessage) -> Result<CommitShape, Failure> {
         let ciphertexts = path.nodes.iter().map(|node| node.encrypted_path_secret.len()).sum();
         (count(path.nodes.len()), count(ciphertexts))
     });
-    let is_add = |proposal: &&ProposalOrRef| matches!(proposal, ProposalOrRef::Proposal(it) if matches!(**it, wire::Proposal::Add(_)));
+    let is_add = |proposal: &&ProposalOrRef| match proposal {
+        ProposalOrRef::Proposal(it) => matches!(**it, wire::Proposal::Add(_)),
+        ProposalOrRef::Reference(_) => false,
+    };
     let is_reference = |proposal: &&ProposalOrRef| matches!(proposal, ProposalOrRef::Reference(_));
     let adds = count(commit.proposals.iter().filter(is_add).count());
     let references = count(commit.proposals.iter().filter(is_reference).count());
@@ -299,4 +302,44 @@ pub fn validate_key_package() -> Counts {
 #[must_use]
 pub fn receive_add() -> Counts {
     verify(500) + validate_key_package() + Counts { hashes: (2, 1000), ..Counts::default() }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Prices that tell the primitives apart.
+    fn prices() -> Prices {
+        Prices { key_pair: 1e12, dh: 1e10, sign: 1e8, verify: 1e6, hmac: 1e4, ..Prices::default() }
+    }
+
+    #[test]
+    fn an_update_costs_what_its_path_carries() {
+        let shape = CommitShape { bytes: 2000, path: Some((14, 14)), adds: 0, references: 0 };
+        // A leaf key, fourteen nodes, fourteen ephemeral keys; as many agreements; two signatures.
+        let expected = 29.0 * 1e12 + 14.0 * 1e10 + 2.0 * 1e8;
+        let hmacs = f64::from(4 * 14 + 3 + 5 * 14 + 15) * 1e4;
+        let counted = create_commit(shape, 10_000, 0).at(&prices());
+        assert!((counted - expected - hmacs).abs() < 1.0, "{counted}");
+        // The receiver checks two signatures, decrypts once, and makes the root's key.
+        let expected = 1e12 + 1e10 + 2.0 * 1e6 + f64::from(15 + 6 + 4) * 1e4;
+        let counted = process_commit(shape, 10_000, 0).at(&prices());
+        assert!((counted - expected).abs() < 1.0, "{counted}");
+    }
+
+    #[test]
+    fn bytes_are_paid_beyond_the_first_256() {
+        let prices = Prices { sign: 10.0, sign_byte: 1.0, ..Prices::default() };
+        let at = |bytes| sign(bytes).at(&prices);
+        assert!((at(256) - 10.0).abs() < 1e-9);
+        assert!((at(300) - 54.0).abs() < 1e-9);
+        assert!(at(0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn everybody_who_is_added_costs_two_checks_and_a_ciphertext() {
+        let shape = CommitShape { bytes: 0, path: None, adds: 9, references: 0 };
+        let counts = create_commit(shape, 1, 9);
+        assert_eq!((counts.verifies.0, counts.dhs, counts.signs.0), (18, 9, 2));
+    }
 }

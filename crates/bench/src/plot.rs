@@ -209,7 +209,8 @@ fn draw(plot: &Plot, curves: &[Curve]) -> String {
     // Writing to a string does not fail.
     let _ = writeln!(
         svg,
-        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">
+        r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}"
+ font-family="sans-serif" font-size="12">
 <rect width="{WIDTH}" height="{HEIGHT}" fill="white"/>
 <text x="{LEFT}" y="20" font-size="14">{}</text>"#,
         plot.title

@@ -132,7 +132,7 @@ impl Writer<'_> {
         let parent = ParentNode { encryption_key, parent_hash, unmerged_leaves: Vec::new() };
         // Either side may have committed last; a fixed pattern takes both.
         self.choices += 1;
-        let left_was_last = self.choices % 3 != 0;
+        let left_was_last = !self.choices.is_multiple_of(3);
         let (last, other) = if left_was_last { (left, right) } else { (right, left) };
         let replaced = self.random_digest()?;
         let other_hash = self.fill(other, replaced)?;
@@ -244,5 +244,55 @@ impl Writer<'_> {
         group_info.signature = self.suite.sign_with_label(&signer, label, &signed)?.into();
         let group_info = MlsMessage(MlsMessageBody::GroupInfo(Box::new(group_info))).to_bytes();
         Ok(WarmGroup { group_info, ratchet_tree, parents })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use codec::Decode;
+    use tree::rules::{LifetimeRules, verify_ratchet_tree};
+
+    use super::*;
+
+    fn verify(warm: &WarmGroup, change: impl FnOnce(&mut RatchetTreeNodes)) -> bool {
+        let suite = suite(1).unwrap();
+        let info = MlsMessage::from_bytes(&warm.group_info).unwrap();
+        let MlsMessageBody::GroupInfo(info) = info.0 else { panic!("is a GroupInfo") };
+        let mut nodes = RatchetTreeNodes::from_bytes(&warm.ratchet_tree).unwrap();
+        change(&mut nodes);
+        let mut context = info.group_context;
+        let mut tree = RatchetTree::from_nodes(nodes.clone()).unwrap();
+        context.tree_hash = tree.tree_hash(&suite).unwrap();
+        let rules = (LifetimeRules::default(), 0);
+        verify_ratchet_tree(&suite, &context, nodes, rules, &testkit::AcceptAll).is_ok()
+    }
+
+    #[test]
+    fn a_warm_tree_verifies_at_every_shape() {
+        for members in 4..40 {
+            assert!(verify(&warm_group(1, members).unwrap(), |_| ()), "{members} members");
+        }
+    }
+
+    #[test]
+    fn all_parents_beside_the_first_path_are_filled() {
+        // Sixteen leaves without the first and the last: fourteen, below eleven parents, since the
+        // four above leaf 0 are blank and the pair of leaves 14 and 15 has one member.
+        let warm = warm_group(1, 16).unwrap();
+        assert_eq!(warm.parents, 10);
+    }
+
+    #[test]
+    fn a_parent_that_was_not_set_with_its_children_is_refused() {
+        let warm = warm_group(1, 12).unwrap();
+        let forged = verify(&warm, |nodes| {
+            let parent = nodes.0.iter_mut().flatten().find_map(|node| match node {
+                Node::Parent(parent) => Some(parent),
+                Node::Leaf(_) => None,
+            });
+            let parent = Arc::make_mut(parent.unwrap());
+            parent.encryption_key = vec![9; 32].into();
+        });
+        assert!(!forged);
     }
 }

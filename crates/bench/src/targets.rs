@@ -392,3 +392,64 @@ impl Measured {
         Self::number(quotient(value, 1), bytes(value))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Time;
+    use crate::report::{End, Outcome};
+
+    fn outcome(stack: Stack, process: u64) -> Outcome {
+        let setting = Setting {
+            stack,
+            suite: 1,
+            members: 10_000,
+            phase: Phase::Warm,
+            threads: 1,
+            seconds: 1,
+        };
+        let sample = |operation: &str, cpu| Sample {
+            operation: operation.to_string(),
+            times: vec![Time { cpu, wall: 0 }],
+            persist: vec![Time { cpu: 10, wall: 0 }],
+            floor: (operation != "update: apply").then_some(100.0),
+            ..Sample::default()
+        };
+        let mut outcome = Outcome::empty(setting, End::Finished);
+        outcome.samples = vec![
+            sample("update: create", 100),
+            sample("update: apply", 20),
+            sample("update: process", process),
+        ];
+        outcome
+    }
+
+    fn find<'a>(rows: &'a [Target], operation: &str) -> &'a Target {
+        rows.iter().find(|row| row.operation == operation).unwrap()
+    }
+
+    #[test]
+    fn a_target_is_met_up_to_its_limit_and_not_beyond() {
+        for (process, met) in [(140, true), (141, false)] {
+            let outcomes = vec![outcome(Stack::ConclaveAwsLc, process)];
+            let rows = targets(&Report { outcomes, ..Report::default() });
+            assert_eq!(find(&rows, "update: process + persist").met, Some(met));
+            // 100 and 20 and twice 10 for what is written.
+            assert_eq!(find(&rows, "update: create + apply").measured, Some(1.4));
+            assert!(!rows.iter().any(|row| row.operation.contains("peer")));
+        }
+    }
+
+    #[test]
+    fn the_best_peer_is_the_fastest_one() {
+        let outcomes = vec![
+            outcome(Stack::ConclaveAwsLc, 90),
+            outcome(Stack::OpenMls, 9_990),
+            outcome(Stack::MlsRsAwsLc, 6_990),
+        ];
+        let rows = targets(&Report { outcomes, ..Report::default() });
+        let row = find(&rows, "update: process + persist, against the best peer");
+        assert_eq!(row.best_peer, Some(("mls-rs/AWS-LC".to_string(), 7_000.0)));
+        assert_eq!((row.measured, row.met), (Some(70.0), Some(true)));
+    }
+}

@@ -1,6 +1,7 @@
 //! One process measures one implementation at one size: the others' heaps, caches and threads are
 //! out of its way.
 
+use std::cell::Cell;
 use std::path::Path;
 
 use mls_rs_crypto_awslc::AwsLcCryptoProvider;
@@ -19,7 +20,13 @@ use crate::{Failure, Phase, Setting, Stack};
 pub fn work(setting: &Setting, cache: &Path, heap: Option<HeapProbe>) -> Result<(), Failure> {
     let material = Material::new(cache, setting.suite)?;
     let folder = tempfile::tempdir()?;
-    let new = |name: &str| participant(setting, name, folder.path());
+    // Names return, files do not.
+    let clients = Cell::new(0);
+    let new = |name: &str| {
+        clients.set(clients.get() + 1);
+        let file = folder.path().join(clients.get().to_string());
+        participant(setting, name, &file)
+    };
     let output = Box::new(std::io::stdout());
     let recorder = Recorder::new(setting.stack.backend(), setting, output);
     let stage = Stage { setting, new: &new, material: &material, recorder, heap };
@@ -35,17 +42,14 @@ pub fn work(setting: &Setting, cache: &Path, heap: Option<HeapProbe>) -> Result<
 fn participant(
     setting: &Setting,
     name: &str,
-    folder: &Path,
+    file: &Path,
 ) -> Result<Box<dyn Participant>, Failure> {
     let (backend, suite) = (setting.stack.backend(), setting.suite);
     Ok(match setting.stack {
         Stack::ConclaveAwsLc | Stack::ConclaveRustCrypto => {
             Box::new(Conclave::new(backend, suite, name, None)?)
         }
-        Stack::ConclaveSqlite => {
-            let file = folder.join(name).with_extension("db");
-            Box::new(Conclave::new(backend, suite, name, Some(&file))?)
-        }
+        Stack::ConclaveSqlite => Box::new(Conclave::new(backend, suite, name, Some(file))?),
         Stack::MlsRsAwsLc => Box::new(MlsRs::new(AwsLcCryptoProvider::new(), suite, name)?),
         Stack::MlsRsRustCrypto => Box::new(MlsRs::new(RustCryptoProvider::new(), suite, name)?),
         Stack::OpenMls => Box::new(OpenMls::new(suite, name)?),
