@@ -286,9 +286,12 @@ impl PackedPage {
         }
         for slot in 0..id.slots() {
             let Some(node) = page.node(Place { page: id, slot }) else { continue };
-            match id.parent(slot) {
-                None => drop(LeafBytes::parse(node).ok()?),
-                Some(_) => drop(ParentBytes::parse(node).ok()?),
+            let is_node = match id.parent(slot) {
+                None => LeafBytes::parse(node).is_ok(),
+                Some(_) => ParentBytes::parse(node).is_ok(),
+            };
+            if !is_node {
+                return None;
             }
         }
         Some(page)

@@ -224,7 +224,7 @@ impl PublicGroup {
         let mut updated = applied.updated.clone();
         if let (false, Some(before)) = (external, self.tree.leaf(committer)) {
             let replaced = next.tree.leaf(committer).is_some_and(|leaf| leaf != before);
-            updated.extend(replaced.then(|| (committer, before)));
+            updated.extend(replaced.then_some((committer, before)));
         }
         Ok(PublicChange {
             epoch: self.context.epoch.checked_add(1).ok_or(Violation::LastEpoch)?,
