@@ -322,7 +322,8 @@ impl Log {
         let signer = request.signer;
         let allowed = match &request.ask {
             Ask::Append { head } => {
-                let current = *head == self.head() && self.may_write(design, signer);
+                let open = self.locked_by.is_none() && self.may_write(design, signer);
+                let current = *head == self.head() && open;
                 current || (!design.strict_segments && self.knows(signer))
             }
             Ask::Commit { expected_head, next_key, .. } => {

@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod conformance;
+
 use conclave_models::design::{Design, Repair};
 use conclave_models::log::Request;
 use conclave_models::scenario::Scenario;
