@@ -150,7 +150,7 @@ impl Matrix {
                     let seed = self.seed + number * 100 + u64::from(suite);
                     let group = RandomGroup {
                         seed,
-                        operations: if self.quick { 60 } else { self.operations },
+                        operations: self.operations(),
                         clients: company.stacks.len(),
                         members_max: 16,
                         able: &able,
@@ -168,7 +168,7 @@ impl Matrix {
         RunOptions {
             suites,
             handshakes: handshakes.to_vec(),
-            assignments: Assignments::Random(if self.quick { 2 } else { self.assignments }),
+            assignments: Assignments::Random(self.assignments()),
             seed: self.seed,
             ..RunOptions::default()
         }
@@ -199,11 +199,21 @@ impl Matrix {
         Ok(files)
     }
 
+    fn assignments(&self) -> usize {
+        if self.quick { 2 } else { self.assignments }
+    }
+
+    fn operations(&self) -> usize {
+        if self.quick { 60 } else { self.operations }
+    }
+
     fn description(&self) -> String {
         format!(
             "every assignment of actors to stacks where there are at most {0}, else {0} at random, \
              each with every stack in it; random groups of {1} operations; seed {2}",
-            self.assignments, self.operations, self.seed,
+            self.assignments(),
+            self.operations(),
+            self.seed,
         )
     }
 }

@@ -18,7 +18,7 @@ pub(crate) struct Entry {
 }
 
 /// All that are understood.
-pub(crate) const TRIAGE: &[Entry] = &[
+pub(crate) static TRIAGE: &[Entry] = &[
     Entry {
         stacks: &[Stack::Openmls],
         situation: "two removes of a leaf",
@@ -90,8 +90,7 @@ pub(crate) const TRIAGE: &[Entry] = &[
         situation: "without the suite",
         does: "accepts",
         section: "7.2",
-        why: "The capabilities must list the group's cipher suite. It checks extensions, \
-              proposals and credentials only.",
+        why: "The capabilities must list the group's cipher suite.",
     },
     Entry {
         stacks: &[Stack::MlsRs],
