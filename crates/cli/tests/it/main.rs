@@ -6,6 +6,7 @@ mod demo;
 mod follow;
 mod killed;
 mod program;
+mod serve;
 mod shell;
 mod transcripts;
 mod vectors;
