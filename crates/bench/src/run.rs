@@ -37,7 +37,7 @@ impl Plan {
             } else {
                 worker(setting)?
             };
-            if outcome.end != End::Finished {
+            if outcome.end == End::Stopped {
                 exhausted.insert(line);
             }
             progress(&outcome);

@@ -44,7 +44,7 @@ pub fn repeat(
     (new, material): (NewParticipant<'_>, &Material),
 ) -> Result<(), Failure> {
     let members = if operation == Guarded::UpdateSmall { 16 } else { 1_000 };
-    let mut pair = enter_group(new, &material.warm_group(members)?)?;
+    let mut pair = enter_group(new, (&material.warm_group(members)?, u64::from(members)))?;
     let people = material.key_packages(64)?;
     let (first, last) = (&mut *pair.first, &mut *pair.last);
     for (_, person) in (0..times).zip(people.chunks(1)) {

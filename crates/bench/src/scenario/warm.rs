@@ -4,7 +4,9 @@ use super::messages::{keys, load, messages};
 use super::{NewParticipant, Stage, assert_agreement, commit_and_apply, making, process};
 use crate::Failure;
 use crate::floor::{self, count};
+use crate::primitives::Backend;
 use crate::record::{Repetition, Series, try_time};
+use crate::stack::conclave::Conclave;
 use crate::stack::{Change, Participant, Stored};
 use crate::synthetic::WarmGroup;
 
@@ -12,6 +14,17 @@ use crate::synthetic::WarmGroup;
 pub(super) struct Pair {
     pub(super) first: Box<dyn Participant>,
     pub(super) last: Box<dyn Participant>,
+    /// How many members the group has by now.
+    pub(super) members: u64,
+    /// How many newcomers were given names; one of the peers wants them to differ.
+    newcomers: u32,
+}
+
+impl Pair {
+    fn next_name(&mut self) -> String {
+        self.newcomers += 1;
+        format!("newcomer {}", self.newcomers)
+    }
 }
 
 /// Joining from outside; updating, adding, removing; messages; loading; proposals.
@@ -21,9 +34,10 @@ pub fn warm(mut stage: Stage<'_>) -> Result<(), Failure> {
     messages(&mut stage, &mut pair)?;
     load(&mut stage, &mut pair)?;
     keys(&mut stage)?;
+    removes(&mut stage, &mut pair)?;
+    // What grows the group comes last.
+    adds(&mut stage, &mut pair)?;
     joins(&mut stage, &mut pair)?;
-    // Towards the end, because each removal leaves a path of blanks behind.
-    adds_and_removes(&mut stage, &mut pair)?;
     proposals(&mut stage, &mut pair)?;
     stage.recorder.finish()
 }
@@ -41,7 +55,7 @@ pub(super) fn enter(stage: &mut Stage<'_>) -> Result<Pair, Failure> {
         last.join(&added.made.welcome.ok_or("no Welcome")?, &ratchet_tree)?;
         let updated = commit_and_apply(&mut *first, Change::Update)?;
         process(&mut *last, &updated.made.commit)?;
-        return Ok(Pair { first, last });
+        return Ok(Pair { first, last, members: stage.members(), newcomers: 0 });
     }
     let members = stage.members();
     let warm = stage.material.warm_group(stage.setting.members)?;
@@ -69,11 +83,14 @@ pub(super) fn enter(stage: &mut Stage<'_>) -> Result<Pair, Failure> {
     process(&mut *first, &commit)?;
     assert_agreement(&mut *first, &mut *last)?;
     stage.recorder.series("external join", joins)?;
-    Ok(Pair { first, last })
+    Ok(Pair { first, last, members, newcomers: 0 })
 }
 
 /// The two members come in, unobserved.
-pub(super) fn enter_group(new: NewParticipant<'_>, warm: &WarmGroup) -> Result<Pair, Failure> {
+pub(super) fn enter_group(
+    new: NewParticipant<'_>,
+    (warm, members): (&WarmGroup, u64),
+) -> Result<Pair, Failure> {
     let (mut first, mut last) = (new("first")?, new("last")?);
     first.join_external(&warm.group_info, &warm.ratchet_tree)?;
     first.apply()?;
@@ -83,7 +100,7 @@ pub(super) fn enter_group(new: NewParticipant<'_>, warm: &WarmGroup) -> Result<P
     last.apply()?;
     last.persist()?;
     process(&mut *first, &commit)?;
-    Ok(Pair { first, last })
+    Ok(Pair { first, last, members, newcomers: 0 })
 }
 
 /// Creating, applying and processing one kind of commit.
@@ -102,67 +119,97 @@ fn write_series(
 /// The first member renews its keys.
 fn updates(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
     let mut series = CommitSeries::default();
-    let members = stage.members();
     for repetition in stage.repetitions() {
         stage.recorder.take_prices_now_and_then(repetition);
-        one_change(pair, (Change::Update, members), &mut series)?;
+        one_change(pair, Change::Update, &mut series)?;
     }
     write_series(stage, "update", series)
 }
 
-/// Somebody is added, joins by the Welcome, and is removed again.
+/// The first member removes somebody. The tree is warm again before the next time: a newcomer takes
+/// the empty place by an external commit, which fills the path that was blanked. That newcomer is
+/// always Conclave's, the quickest to enter; nothing of it is timed.
+fn removes(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
+    let mut series = CommitSeries::default();
+    let wanted = if pair.members <= 10_000 { 7 } else { 3 };
+    let others = stage.setting.members - 2;
+    let step = (others / 8).max(1);
+    for repetition in 0..wanted {
+        stage.recorder.take_prices();
+        // Between two members there is nobody to remove who was not added for it.
+        let leaf = if others == 0 {
+            let person = stage.material.key_packages(1)?;
+            let added = commit_and_apply(&mut *pair.first, Change::Add(&person))?;
+            process(&mut *pair.last, &added.made.commit)?;
+            pair.members += 1;
+            2
+        } else {
+            1 + (repetition * step) % others
+        };
+        one_change(pair, Change::Remove(leaf), &mut series)?;
+        pair.members -= 1;
+        if others > 0 {
+            refill(stage, pair)?;
+        }
+    }
+    write_series(stage, "remove", series)
+}
+
+/// A newcomer takes the first empty leaf and fills its path.
+fn refill(stage: &Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
+    let name = pair.next_name();
+    let mut newcomer = Conclave::new(Backend::AwsLc, stage.setting.suite, &name, None)?;
+    let (info, tree) = (pair.first.group_info()?, pair.first.ratchet_tree()?);
+    let commit = newcomer.join_external(&info, &tree)?;
+    process(&mut *pair.first, &commit)?;
+    process(&mut *pair.last, &commit)?;
+    pair.members += 1;
+    assert_agreement(&mut *pair.first, &mut newcomer)
+}
+
+/// The first member adds people who do not come.
+fn adds(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
+    let mut series = CommitSeries::default();
+    let people = stage.material.key_packages(PEOPLE)?;
+    for (repetition, person) in stage.repetitions().zip(people.chunks(1)) {
+        stage.recorder.take_prices_now_and_then(repetition);
+        one_change(pair, Change::Add(person), &mut series)?;
+        pair.members += 1;
+    }
+    write_series(stage, "add", series)
+}
+
+/// Somebody is added and joins by the Welcome.
 fn joins(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
-    let members = stage.members();
     let mut series = Series::default();
-    let wanted = if members <= 10_000 { 3 } else { 1 };
+    let wanted = if pair.members <= 20_000 { 3 } else { 1 };
     for _ in 0..wanted {
-        let mut newcomer = (stage.new)("newcomer")?;
+        let mut newcomer = (stage.new)(&pair.next_name())?;
         let key_package = [newcomer.key_package()?];
         newcomer.persist()?;
         let added = commit_and_apply(&mut *pair.first, Change::Add(&key_package))?;
         process(&mut *pair.last, &added.made.commit)?;
+        pair.members += 1;
         let (welcome, tree) = (added.made.welcome.ok_or("no Welcome")?, pair.first.ratchet_tree()?);
         stage.recorder.take_prices();
         let before = newcomer.written();
         let ((), time) = try_time(|| newcomer.join(&welcome, &tree))?;
         let ((), persist) = try_time(|| newcomer.persist())?;
         let stored = newcomer.written() - before;
-        // All parents but those above the newcomer's end of the tree are filled.
-        let floor = floor::join(members + 1, members - 1);
+        // Nearly all parents are filled.
+        let floor = floor::join(pair.members, stage.members() - 1);
         series.add(Repetition { time, persist, stored, wire: 0 }, Some(floor));
         assert_agreement(&mut *pair.first, &mut *newcomer)?;
-        let leaf = u32::try_from(members)?;
-        let removed = commit_and_apply(&mut *pair.first, Change::Remove(leaf))?;
-        process(&mut *pair.last, &removed.made.commit)?;
     }
     stage.recorder.series("join, warm tree", series)
 }
 
-/// The first member adds somebody and removes somebody else, in turn: a newcomer gets the leaf that
-/// was emptied last. The removed ones are spread over the tree, their paths still filled.
-fn adds_and_removes(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
-    let (mut adds, mut removes) = (CommitSeries::default(), CommitSeries::default());
-    let people = stage.material.key_packages(PEOPLE)?;
-    let members = stage.members();
-    let others = stage.setting.members - 2;
-    let step = (others / 24).max(1);
-    for (repetition, person) in stage.repetitions().zip(people.chunks(1)) {
-        stage.recorder.take_prices_now_and_then(repetition);
-        one_change(pair, (Change::Add(person), members), &mut adds)?;
-        // With no others there is only the newcomer, at the right end.
-        let place = u32::try_from(repetition)? * step;
-        let leaf = if others == 0 { 2 } else { 1 + place % others };
-        one_change(pair, (Change::Remove(leaf), members + 1), &mut removes)?;
-    }
-    write_series(stage, "add", adds)?;
-    write_series(stage, "remove", removes)
-}
-
 fn one_change(
     pair: &mut Pair,
-    (change, members): (Change<'_>, u64),
+    change: Change<'_>,
     [create, apply, processed]: &mut CommitSeries,
 ) -> Result<(), Failure> {
+    let members = pair.members;
     let committed = commit_and_apply(&mut *pair.first, change)?;
     let joiners = committed.shape.adds + committed.shape.references;
     let counts = floor::create_commit(committed.shape, members, joiners);
@@ -192,7 +239,6 @@ fn proposals(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
     }
     stage.recorder.series("receive a proposal", received)?;
     let mut series = CommitSeries::default();
-    let members = stage.members();
-    one_change(pair, (Change::Received, members), &mut series)?;
+    one_change(pair, Change::Received, &mut series)?;
     write_series(stage, "32 proposals", series)
 }
