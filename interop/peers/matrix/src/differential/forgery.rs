@@ -1,5 +1,7 @@
 //! What a forger has at hand, and what it comes up with.
 
+use std::sync::Arc;
+
 use codec::{Encode, Opaque};
 use crypto::{HpkePublicKey, SignatureKeyPair};
 use mls::{HandshakeFormat, MlsMessage};
@@ -61,12 +63,12 @@ impl<'s, 'j> Studio<'s, 'j> {
 
     /// The leaf of the friend.
     pub(crate) fn friends_leaf(&self) -> LeafNode {
-        (**self.insider.tree.leaf(self.friend.leaf).expect("the friend is a member")).clone()
+        Arc::unwrap_or_clone(self.insider.tree.leaf(self.friend.leaf).expect("a member"))
     }
 
     /// The forger's own leaf.
     pub(crate) fn own_leaf(&self) -> LeafNode {
-        (**self.insider.tree.leaf(self.insider.leaf).expect("the forger is a member")).clone()
+        Arc::unwrap_or_clone(self.insider.tree.leaf(self.insider.leaf).expect("a member"))
     }
 
     /// A key that nobody else has.
@@ -217,7 +219,7 @@ impl<'s, 'j> Studio<'s, 'j> {
     ) -> Evidence {
         let suite = self.insider.suite.clone();
         let signer = SignatureKeyPair::generate(&suite, &mut self.random).expect("keys are made");
-        self.insider.signer = std::sync::Arc::new(signer);
+        self.insider.signer = Arc::new(signer);
         let path = PathChange {
             leaf: &|leaf| leaf.credential = wire::Credential::basic(identity),
             ..PathChange::default()
