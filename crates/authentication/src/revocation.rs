@@ -1,0 +1,83 @@
+//! The devices that an account takes its word back for.
+
+use crate::account_key::is_signed;
+use crate::statement::{encode_name, to_be_signed};
+use crate::{AccountKey, Violation};
+use codec::{Encode, Opaque, Writer};
+use crypto::{CryptoError, Provider, Signer};
+use delivery_api::{DeviceId, Name};
+use std::collections::BTreeSet;
+
+/// How many devices a list can name. It travels in every leaf of its account.
+pub const REVOKED_DEVICES_MAX: usize = 64;
+
+/// The revoked devices of an account, signed by its root key. A later list has a higher number, and
+/// names every device that an earlier one names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RevocationList {
+    number: u64,
+    devices: Vec<DeviceId>,
+    signature: Opaque,
+}
+
+codec::fields!(RevocationList { number, devices <= REVOKED_DEVICES_MAX, signature });
+
+fn tbs(name: &Name, account: &AccountKey, number: u64, devices: &[DeviceId]) -> Vec<u8> {
+    struct Content<'a>(&'a Name, &'a AccountKey, u64, &'a [DeviceId]);
+    impl Encode for Content<'_> {
+        fn encode(&self, writer: &mut Writer) {
+            encode_name(self.0, writer);
+            self.1.encode(writer);
+            self.2.encode(writer);
+            self.3.encode(writer);
+        }
+    }
+    to_be_signed("revocation list", &Content(name, account, number, devices))
+}
+
+impl RevocationList {
+    /// A list with a number that its account has not used before.
+    ///
+    /// # Errors
+    /// The signer fails or is no Ed25519 key, or there are more than [`REVOKED_DEVICES_MAX`]
+    /// devices.
+    pub fn new(
+        name: &Name,
+        root: &dyn Signer,
+        number: u64,
+        devices: &BTreeSet<DeviceId>,
+    ) -> Result<Self, CryptoError> {
+        if devices.len() > REVOKED_DEVICES_MAX {
+            return Err(CryptoError::InvalidLength);
+        }
+        let devices: Vec<DeviceId> = devices.iter().copied().collect();
+        let message = tbs(name, &AccountKey::of(root)?, number, &devices);
+        let signature = root.sign(&message)?.into();
+        Ok(Self { number, devices, signature })
+    }
+
+    /// Its number.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The devices, in order.
+    #[must_use]
+    pub fn devices(&self) -> &[DeviceId] {
+        &self.devices
+    }
+
+    pub(crate) fn verify(
+        &self,
+        provider: &dyn Provider,
+        (name, account): (&Name, AccountKey),
+    ) -> Result<(), Violation> {
+        let message = tbs(name, &account, self.number, &self.devices);
+        if is_signed(provider, &account.0, &message, &self.signature) {
+            Ok(())
+        } else {
+            Err(Violation::BadRevocationList)
+        }
+    }
+}
