@@ -7,9 +7,10 @@
 use crate::engine::{Done, Engine, GroupSummary, Next, Setup};
 use crate::transport::{HttpTransport, Transport};
 use crate::{Error, Event, GroupId, Identity, Misuse, ServiceFault};
+use authentication::{AccountKey, KnownAccount};
 use crypto::Crypto;
 use delivery_api::log::LogPage;
-use delivery_api::{Name, Position, Problem};
+use delivery_api::{DeviceId, Name, Position, Problem};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -119,6 +120,67 @@ impl Account {
     #[must_use]
     pub fn identity(&self) -> &Identity {
         self.engine.identity()
+    }
+
+    /// The account's root key, for others to be told by hand.
+    ///
+    /// # Errors
+    /// None, for a key that was made here.
+    pub fn account_key(&self) -> Result<AccountKey, Error> {
+        self.engine.account_key()
+    }
+
+    /// What is known of another account.
+    ///
+    /// # Errors
+    /// The name is none, or nothing is known of it.
+    pub fn known_account(&self, name: &str) -> Result<KnownAccount, Error> {
+        self.engine.known_account(&parse_name(name)?)
+    }
+
+    /// The safety number with another account: sixty digits that its owner sees too, if each has
+    /// the other's root key.
+    ///
+    /// # Errors
+    /// As [`Account::known_account`].
+    pub fn safety_number(&self, name: &str) -> Result<String, Error> {
+        self.engine.safety_number(&parse_name(name)?)
+    }
+
+    /// A group's epoch authenticator as thirty digits, to compare with its other members.
+    ///
+    /// # Errors
+    /// This account is no member of such a group.
+    pub fn authenticator(&mut self, group: &GroupId) -> Result<String, Error> {
+        self.engine.authenticator(group)
+    }
+
+    /// Believes that a root key, as 64 hexadecimal digits, is an account's.
+    ///
+    /// # Errors
+    /// It is no key, or the name is known to stand for another account.
+    pub fn trust(&mut self, name: &str, key: &str) -> Result<(), Error> {
+        let key = AccountKey::from_hex(key).ok_or(Misuse::InvalidKey)?;
+        self.engine.trust(&parse_name(name)?, key)
+    }
+
+    /// Makes a new root key for the account, and tells all groups.
+    ///
+    /// # Errors
+    /// The service cannot be reached: the groups learn of it later.
+    pub fn rotate_root(&mut self) -> Result<(), Error> {
+        self.engine.rotate_root(now())?;
+        self.drive()
+    }
+
+    /// Revokes a device of this account, given by its 64 hexadecimal digits, and tells all groups.
+    ///
+    /// # Errors
+    /// It is no device, or as [`Account::rotate_root`].
+    pub fn revoke(&mut self, device: &str) -> Result<(), Error> {
+        let device = DeviceId::from_hex(device).ok_or(Misuse::InvalidKey)?;
+        self.engine.revoke(device, now())?;
+        self.drive()
     }
 
     /// The delivery service's address.
@@ -301,8 +363,10 @@ impl Account {
     }
 }
 
+fn parse_name(name: &str) -> Result<Name, Error> {
+    Ok(Name::new(name).ok_or_else(|| Misuse::InvalidName(name.to_owned()))?)
+}
+
 fn parse_names(names: &[&str]) -> Result<Vec<Name>, Error> {
-    let parse =
-        |name: &&str| Name::new(name).ok_or_else(|| Misuse::InvalidName((*name).to_owned()));
-    Ok(names.iter().map(parse).collect::<Result<_, _>>()?)
+    names.iter().map(|name| parse_name(name)).collect()
 }

@@ -42,6 +42,8 @@ pub enum Misuse {
     Contention,
     /// The group cannot be used: the client was removed, or following it is not safe.
     GroupUnusable(String),
+    /// A key or device is not 64 hexadecimal digits.
+    InvalidKey,
     /// A group's name is empty or too long.
     InvalidGroupName,
     /// The name is not 1 to 64 of `a`-`z`, `0`-`9`, `.`, `_`, `-`, starting with a letter or digit.
@@ -56,6 +58,8 @@ pub enum Misuse {
     RemovesSelf,
     /// The message is too long.
     TextTooLong,
+    /// Nothing is known of the account.
+    UnknownAccount(String),
 }
 
 /// How the service breaks the protocol.
@@ -101,6 +105,9 @@ impl fmt::Display for Misuse {
             Self::InvalidGroupName => {
                 formatter.write_str("a group's name has 1 to 100 bytes and no control characters")
             }
+            Self::InvalidKey => {
+                formatter.write_str("a key or device is written as 64 hexadecimal digits")
+            }
             Self::InvalidName(name) => write!(
                 formatter,
                 "`{name}` is not a name: 1 to 64 of a-z, 0-9, `.`, `_`, `-`, \
@@ -113,6 +120,10 @@ impl fmt::Display for Misuse {
             Self::NotAMember(name) => write!(formatter, "`{name}` is not in the group"),
             Self::RemovesSelf => formatter.write_str("only somebody else can remove this account"),
             Self::TextTooLong => formatter.write_str("the message is too long"),
+            Self::UnknownAccount(name) => write!(
+                formatter,
+                "nothing is known of `{name}`: share a group, or give the account key by hand"
+            ),
         }
     }
 }

@@ -3,6 +3,9 @@
 //! * To have an account, [`Account::create`]; to come back to it, [`Account::open`].
 //! * To talk: [`Account::create_group`], [`Account::add`], [`Account::remove`], [`Account::send`],
 //!   [`Account::update_keys`]; to hear, [`Account::receive`] and [`Account::follow`].
+//! * To be sure whom one talks to: [`Account::safety_number`], [`Account::authenticator`],
+//!   [`Account::trust`]; to look after one's own keys, [`Account::rotate_root`] and
+//!   [`Account::revoke`].
 //! * To look: [`Account::groups`], [`Account::group`], [`Account::history`].
 //! * To bring another network, implement [`transport::Transport`]. To drive everything by hand, as
 //!   a simulator does, take the [`engine::Engine`].
@@ -40,6 +43,7 @@ mod store;
 pub mod transport;
 
 pub use account::{Account, Peek};
+pub use authentication::{AccountKey, KeySource, KnownAccount};
 pub use engine::{Done, GroupState, GroupSummary};
 pub use error::{Error, Misuse, ServiceFault};
 pub use event::{Event, EventKind};

@@ -54,10 +54,7 @@ impl Engine {
         answer?;
         let transaction = self.store.transaction()?;
         transaction.set_registered()?;
-        // Nobody else can be us.
-        transaction.pin(&self.keys.identity)?;
         transaction.commit()?;
-        self.policy.pins.add(&self.keys.identity);
         self.plan.push_back(Task::Stock);
         Ok(())
     }
@@ -81,15 +78,26 @@ impl Engine {
             return Ok(());
         }
         let missing = if count > STOCK_LOW { 0 } else { STOCK_TARGET.saturating_sub(count) };
-        self.make_key_packages(missing, !has_last_resort, now)
+        self.make_key_packages(missing, !has_last_resort, now, false)
     }
 
-    fn make_key_packages(&mut self, single: u32, last_resort: bool, now: u64) -> Result<(), Error> {
+    /// Replaces all key packages: what they say of the account is not so any more.
+    pub(super) fn replace_stock(&mut self, now: u64) -> Result<(), Error> {
+        self.make_key_packages(STOCK_TARGET, true, now, true)
+    }
+
+    fn make_key_packages(
+        &mut self,
+        single: u32,
+        last_resort: bool,
+        now: u64,
+        replace: bool,
+    ) -> Result<(), Error> {
         let not_after = now.saturating_add(LIFETIME_SECONDS);
         let mut upload = UploadKeyPackages {
             suite: SUITE.0,
             not_after_seconds: not_after,
-            replace: false,
+            replace,
             key_packages: Vec::new(),
             last_resort: None,
         };

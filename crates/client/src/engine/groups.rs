@@ -83,6 +83,7 @@ impl Engine {
         if !is_group_name(name) {
             return Err(Misuse::InvalidGroupName.into());
         }
+        self.renew(now)?;
         let mut log = [0; 32];
         self.random.fill(&mut log)?;
         let log = LogId::new(log);

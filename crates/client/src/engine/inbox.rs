@@ -4,11 +4,13 @@
 use super::asked::Asked;
 use super::keys::access_seed;
 use super::locate::{Search, Step};
+use super::log::learn;
 use super::{Engine, OpenGroup, Task};
 use crate::id::LogExtension;
-use crate::identity::{Identity, identity_of};
+use crate::identity::identity_of;
 use crate::store::{GroupRecord, GroupStatus, NewEvent, StoreTransaction};
 use crate::{Error, EventKind, GroupId};
+use authentication::AccountPolicy;
 use codec::Decode;
 use delivery_api::inbox::{Acknowledge, InboxPage, Item, ItemKind};
 use delivery_api::log::LogPage;
@@ -35,7 +37,8 @@ enum Joining {
 struct Joined {
     record: GroupRecord,
     group: mls::Group,
-    members: Vec<Identity>,
+    /// Somebody has revoked a device.
+    revoked: bool,
 }
 
 impl Engine {
@@ -72,7 +75,9 @@ impl Engine {
     fn take_item(&mut self, item: &Item, now: u64) -> Result<bool, Error> {
         let transaction = self.store.transaction()?;
         let joining = match item.kind {
-            ItemKind::Welcome => Some(join(&self.client, &transaction, &item.bytes, now)?),
+            ItemKind::Welcome => {
+                Some(join((&self.client, &self.policy), &transaction, &item.bytes, now)?)
+            }
             // Nothing is sent directly yet; what a later version sends is not for this one.
             ItemKind::Direct => None,
         };
@@ -80,9 +85,11 @@ impl Engine {
         match joining {
             None => transaction.commit()?,
             Some(Joining::Joined(joined)) => {
-                let Joined { record, group, members } = *joined;
+                let Joined { record, group, revoked } = *joined;
                 transaction.commit()?;
-                members.iter().for_each(|member| self.policy.pins.add(member));
+                if revoked {
+                    self.tend_soon();
+                }
                 self.plan.push_back(Task::Locate(record.id.clone(), Search::End));
                 let open = OpenGroup { group, pending: None, receipt: None };
                 self.open.insert(record.id, open);
@@ -184,7 +191,7 @@ fn put_away(transaction: StoreTransaction<'_>, reason: String) -> Result<(), Err
 
 /// Joins by a Welcome within a transaction. It writes only if it succeeds.
 fn join(
-    client: &Client,
+    (client, policy): (&Client, &AccountPolicy),
     transaction: &StoreTransaction<'_>,
     bytes: &[u8],
     now: u64,
@@ -205,8 +212,8 @@ fn join(
     let Some((log, name)) = LogExtension::read(group.extensions()) else {
         return Ok(Joining::Unusable("the group does not say where its log is".to_owned()));
     };
-    let members: Vec<Identity> =
-        group.members().filter_map(|member| identity_of(&member.leaf)).collect();
+    let members = group.members().filter_map(|member| identity_of(&member.leaf));
+    let names = members.map(|member| member.name.to_string()).collect();
     let record = GroupRecord {
         id: GroupId::new(group.group_id()),
         access_key: access_seed(&group, log)?,
@@ -222,10 +229,7 @@ fn join(
     transaction.apply(&delta)?;
     transaction.use_key_package(reference.0.as_slice())?;
     transaction.put_group(&record)?;
-    for member in &members {
-        transaction.pin(member)?;
-    }
-    let names = members.iter().map(|member| member.name.to_string()).collect();
+    let revoked = learn(policy, transaction, group.members().map(|member| member.leaf))?;
     transaction.add_event(&NewEvent {
         group: Some(record.id.clone()),
         position: Position::START,
@@ -234,7 +238,7 @@ fn join(
         message_id: None,
         unread: true,
     })?;
-    Ok(Joining::Joined(Box::new(Joined { record, group, members })))
+    Ok(Joining::Joined(Box::new(Joined { record, group, revoked })))
 }
 
 /// What an error of the MLS library means for a Welcome: mostly that it is of no use.

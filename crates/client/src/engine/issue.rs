@@ -5,10 +5,11 @@
 use super::asked::Asked;
 use super::keys::{SUITE, access_public_key, next_access_seed};
 use super::{Engine, OpenGroup, Task, check_usable, is_final};
-use crate::identity::identity_of;
+use crate::identity::{identity, identity_of};
 use crate::message::{LastSeen, MessageId, encode_payload};
 use crate::store::{GroupRecord, Intent, IntentRecord, Invitee, OutboxRecord, Submission};
 use crate::{Error, Misuse, StoreError};
+use authentication::Violation;
 use codec::{Decode, Encode, Opaque};
 use delivery_api::directory::NameRecord;
 use delivery_api::key_package::{ClaimKeyPackage, ClaimedKeyPackage};
@@ -120,6 +121,7 @@ impl Engine {
             intent => {
                 let mut options = CommitOptions { authenticated_data: seen, ..Default::default() };
                 options.welcome_per_member = true;
+                options.leaf.credential = self.keys.new_credential(&open.group);
                 let suite = &self.keys.suite;
                 let Some((options, recipients)) = contents(options, intent, open, suite)? else {
                     return Ok(Made::Nothing);
@@ -162,7 +164,7 @@ impl Engine {
         Ok(Some(Asked::Lookup(request::get_name(name.clone()), intent, name)))
     }
 
-    /// Takes the directory's word for whose device a name is, unless we know better.
+    /// Takes the directory's word for where to ask for a name.
     pub(super) fn looked_up(
         &mut self,
         answer: Result<NameRecord, Failure>,
@@ -174,14 +176,8 @@ impl Engine {
             Ok(record) => record.devices,
             Err(failure) => return self.fail_or_stop(&record, failure),
         };
-        let found = match self.policy.pins.get(name) {
-            Some(pinned) => devices.contains(&pinned).then_some(pinned).ok_or_else(|| {
-                let text = "is another device in the directory than before; compare safety numbers";
-                Error::Untrusted(format!("{name} {text}"))
-            }),
-            None => devices.first().copied().ok_or(Error::Refused(Problem::UnknownName)),
-        };
-        match found {
+        // Whose device it is, its key package says.
+        match devices.first().copied().ok_or(Error::Refused(Problem::UnknownName)) {
             Ok(device) => self.put_invitee(record, name, |invitee| invitee.device = Some(device)),
             Err(error) => self.finish(&record, Err(error)),
         }
@@ -205,7 +201,7 @@ impl Engine {
         &mut self,
         answer: Result<ClaimedKeyPackage, Failure>,
         intent: u64,
-        name: &Name,
+        (name, now): (&Name, u64),
     ) -> Result<(), Error> {
         let Some(record) = self.intent(intent)? else { return Ok(()) };
         let bytes = match answer {
@@ -215,8 +211,10 @@ impl Engine {
         let device = invitees(&record.intent).iter().find(|invitee| invitee.name == *name);
         let device = device.and_then(|invitee| invitee.device);
         let verified = read_key_package(&bytes).and_then(|key_package| {
-            let identity = self.policy.verify(&key_package.leaf_node);
-            identity.map_err(|refusal| Error::Untrusted(refusal.0))
+            let refused = |violation: Violation| Error::Untrusted(violation.to_string());
+            let vouched = self.policy.verify(&key_package.leaf_node).map_err(refused)?;
+            self.policy.check_standing(&vouched, now).map_err(refused)?;
+            Ok(identity(vouched.credential()))
         });
         match verified {
             Ok(identity) if identity.name == *name && Some(identity.device) == device => {

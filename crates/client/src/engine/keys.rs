@@ -9,6 +9,7 @@
 use crate::identity::Identity;
 use crate::store::AccountRecord;
 use crate::{Error, ServiceFault};
+use authentication::DeviceCredential;
 use codec::{Decode, Encode};
 use crypto::{CipherSuite, Secret, SignatureKeyPair, Signer, Suite};
 use delivery_api::log::{ChainLink, Entry, EntryKind, Receipt};
@@ -30,6 +31,10 @@ pub(crate) struct Keys {
     pub(crate) suite: Suite,
     pub(crate) identity: Identity,
     pub(crate) device: SignatureKeyPair,
+    /// The account's root key: signs credentials, and nothing else.
+    pub(crate) root: SignatureKeyPair,
+    /// What the account says of this device, once made.
+    pub(crate) credential: Option<DeviceCredential>,
     /// Signs leaves and messages.
     pub(crate) signature: Arc<SignatureKeyPair>,
     /// The service's key, once seen.
@@ -43,11 +48,20 @@ impl Keys {
         let signature = Arc::new(key(&account.signature_key)?);
         let identity =
             Identity { name: account.name.clone(), device: public_key(&device)?.device() };
-        Ok(Self { suite, identity, device, signature, service: account.service_key })
+        let root = key(&account.root_key)?;
+        let (credential, service) = (account.credential.clone(), account.service_key);
+        Ok(Self { suite, identity, device, root, credential, signature, service })
     }
 
     pub(crate) fn device_id(&self) -> DeviceId {
         self.identity.device
+    }
+
+    /// The own credential, if the own leaf in a group does not have it yet.
+    pub(crate) fn new_credential(&self, group: &mls::Group) -> Option<wire::Credential> {
+        let current = self.credential.as_ref()?.to_credential();
+        let own = group.member(group.own_leaf().as_u32())?;
+        (own.leaf.credential != current).then_some(current)
     }
 
     /// Signs a request about the account.

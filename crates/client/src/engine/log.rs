@@ -26,13 +26,15 @@ use crate::store::{
     GroupRecord, GroupStatus, Intent, NewEvent, OutboxRecord, StoreTransaction, Submission,
 };
 use crate::{Error, EventKind, GroupId, ServiceFault, StoreError};
+use authentication::AccountPolicy;
 use codec::Decode;
 use crypto::CryptoError;
 use delivery_api::log::{Entry, EntryKind, LogPage};
 use delivery_api::request::{self, Failure, Window};
 use delivery_api::{ChainHash, Position, Problem, limits};
 use mls::{ApplicationMessage, EpochChange, Received, StagedEpoch};
-use wire::MlsMessage;
+use std::sync::Arc;
+use wire::{LeafNode, MlsMessage};
 
 impl Engine {
     pub(super) fn ask_log(&mut self, group: GroupId, now: u64) -> Result<Option<Asked>, Error> {
@@ -76,9 +78,16 @@ impl Engine {
             return Ok(());
         };
         let outbox = transaction.outbox(group)?;
-        let (keys, learned) = (&self.keys, Learned::default());
-        let mut reading =
-            Reading { keys, transaction: &transaction, open: &mut open, record, outbox, learned };
+        let learned = Learned::default();
+        let mut reading = Reading {
+            keys: &self.keys,
+            policy: &self.policy,
+            transaction: &transaction,
+            open: &mut open,
+            record,
+            outbox,
+            learned,
+        };
         if page.chain_hash != reading.record.chain_hash {
             reading.halt("the service shows another past than before")?;
         }
@@ -126,9 +135,15 @@ impl Engine {
         let place = (accepted.position(), kind);
         let bytes = outbox.submission.entry_bytes();
         let chain_hash = self.keys.next_chain_hash(record.chain_hash, place, bytes)?;
-        let (keys, learned, outbox) = (&self.keys, Learned::default(), Some(outbox));
-        let mut reading =
-            Reading { keys, transaction: &transaction, open: &mut open, record, outbox, learned };
+        let mut reading = Reading {
+            keys: &self.keys,
+            policy: &self.policy,
+            transaction: &transaction,
+            open: &mut open,
+            record,
+            outbox: Some(outbox),
+            learned: Learned::default(),
+        };
         if chain_hash == accepted.chain_hash() {
             reading.own(accepted)?;
             reading.move_behind(place, chain_hash)?;
@@ -145,7 +160,9 @@ impl Engine {
 
     /// Releases what a transaction taught, once it is durable.
     fn learn(&mut self, learned: Learned) {
-        learned.pins.iter().for_each(|identity| self.policy.pins.add(identity));
+        if learned.revoked {
+            self.tend_soon();
+        }
         for (intent, done) in learned.done {
             if self.awaited.contains(&intent) {
                 self.outcomes.insert(intent, Ok(done));
@@ -164,6 +181,29 @@ impl Engine {
         }
         Ok(())
     }
+}
+
+/// Takes in what leaves of a group's tree tell of their accounts. It is believed at once, since the
+/// next entry may be about the same account, and durable with the transaction. Returns whether
+/// somebody has revoked a device.
+pub(super) fn learn(
+    policy: &AccountPolicy,
+    transaction: &StoreTransaction<'_>,
+    leaves: impl Iterator<Item = Arc<LeafNode>>,
+) -> Result<bool, StoreError> {
+    let known = policy.known();
+    let mut has_revoked = false;
+    for leaf in leaves {
+        let vouched = policy.verify(&leaf).ok();
+        if let Some(account) = vouched.and_then(|vouched| known.learned(&vouched)) {
+            transaction.put_known_account(&account)?;
+            let before = known.get(&account.name);
+            let before = before.map_or(0, |before| before.revocations_number());
+            has_revoked |= account.revocations_number() > before;
+            known.put(account);
+        }
+    }
+    Ok(has_revoked)
 }
 
 fn halt(
@@ -187,13 +227,15 @@ fn halt(
 /// What is to be released when the transaction is durable.
 #[derive(Default)]
 struct Learned {
-    pins: Vec<Identity>,
+    /// Somebody has revoked a device.
+    revoked: bool,
     done: Vec<(u64, Done)>,
 }
 
 /// A group while its log is read, within one transaction.
 struct Reading<'a> {
     keys: &'a Keys,
+    policy: &'a AccountPolicy,
     transaction: &'a StoreTransaction<'a>,
     open: &'a mut OpenGroup,
     record: GroupRecord,
@@ -338,12 +380,10 @@ impl Reading<'_> {
         let by = self.committer(change);
         let (_, delta) = self.open.group.advance(next)?.into_parts();
         self.transaction.apply(&delta)?;
-        for (_, leaf) in change.added.iter() {
-            if let Some(identity) = identity_of(leaf) {
-                self.transaction.pin(&identity)?;
-                self.learned.pins.push(identity);
-            }
-        }
+        let changed = change.added.iter().chain(&change.updated).map(|(index, _)| index.as_u32());
+        let leaves = changed.filter_map(|index| self.open.group.member(index));
+        let learned = learn(self.policy, self.transaction, leaves.map(|member| member.leaf))?;
+        self.learned.revoked |= learned;
         for kind in kinds(change, &by) {
             let mine = by == self.keys.identity.name.as_str();
             let event = NewEvent { epoch: change.epoch, ..self.event(position, kind, !mine) };
@@ -451,7 +491,7 @@ fn kinds(change: &EpochChange, by: &str) -> Vec<EventKind> {
     if change.self_removed {
         return vec![EventKind::RemovedFromGroup { by: by.to_owned() }];
     }
-    let names = |leaves: &[(tree::LeafIndex, std::sync::Arc<wire::LeafNode>)]| -> Vec<String> {
+    let names = |leaves: &[(tree::LeafIndex, Arc<LeafNode>)]| -> Vec<String> {
         leaves.iter().map(|(_, leaf)| name_of(identity_of(leaf))).collect()
     };
     let removed = names(&change.removed).into_iter();

@@ -24,6 +24,7 @@
 //! | `inbox`, `locate` | Welcomes: join, find the place in the log |
 //! | `issue` | from an intent to something to send |
 //! | `submit` | sending it, and what the service says |
+//! | `standing` | the own credential and its renewal, revoked devices, members who must go |
 //! | `log` | reading a group's log, entry by entry |
 
 mod accepted;
@@ -35,14 +36,16 @@ mod issue;
 pub(crate) mod keys;
 pub(crate) mod locate;
 mod log;
+mod standing;
 mod submit;
 
 use crate::id::LOG_EXTENSION;
-use crate::identity::{self, PinnedNames, Pins};
+use crate::identity;
 use crate::store::{AccountRecord, GroupStatus, IntentRecord, NewEvent, Store, StoreError};
 use crate::transport::{HttpRequest, HttpResponse};
 use crate::{Error, Event, EventKind, GroupId, Misuse};
 use asked::Asked;
+use authentication::{AccountPolicy, KnownAccounts};
 use crypto::{Crypto, Random, Secret};
 use delivery_api::{Name, Position, Problem};
 use keys::Keys;
@@ -94,6 +97,7 @@ enum Task {
     ServiceInfo,
     Stock,
     Submit(GroupId),
+    Tend,
     Upload,
 }
 
@@ -112,7 +116,7 @@ pub struct Engine {
     keys: Keys,
     server: String,
     client: Client,
-    policy: Arc<PinnedNames>,
+    policy: Arc<AccountPolicy>,
     random: BoxedRandom,
     open: BTreeMap<GroupId, OpenGroup>,
     plan: VecDeque<Task>,
@@ -122,6 +126,8 @@ pub struct Engine {
     outcomes: BTreeMap<u64, Result<Done, Error>>,
     /// Items of the inbox that wait for a log to be read first.
     put_off: BTreeSet<u64>,
+    /// When groups are to be tended again.
+    tend_from: u64,
 }
 
 impl Engine {
@@ -144,6 +150,9 @@ impl Engine {
             service_key: None,
             device_key: Secret::random(keys::SEED_LENGTH, &mut *setup.random)?,
             signature_key: Secret::random(keys::SEED_LENGTH, &mut *setup.random)?,
+            root_key: Secret::random(keys::SEED_LENGTH, &mut *setup.random)?,
+            // Made once the time is known.
+            credential: None,
             registered: false,
         })?;
         transaction.commit()?;
@@ -162,12 +171,12 @@ impl Engine {
         let Setup { crypto, random } = setup;
         let transaction = store.transaction()?;
         let account = transaction.account()?.ok_or(StoreError::NoAccount)?;
-        let pins = Arc::new(Pins::new(transaction.pins()?));
+        let known = Arc::new(KnownAccounts::new(transaction.known_accounts()?));
         drop(transaction);
         let suite = crypto.suite(keys::SUITE).ok_or(crypto::CryptoError::Unsupported)?;
         let provider = Arc::clone(suite.provider());
         let keys = Keys::new(suite, &account)?;
-        let policy = Arc::new(PinnedNames { provider, pins });
+        let policy = Arc::new(AccountPolicy::new(provider, known));
         let client = client(&crypto, &keys, &policy)?;
         Ok(Self {
             store,
@@ -182,6 +191,7 @@ impl Engine {
             awaited: BTreeSet::new(),
             outcomes: BTreeMap::new(),
             put_off: BTreeSet::new(),
+            tend_from: 0,
         })
     }
 
@@ -205,6 +215,7 @@ impl Engine {
         self.plan_logs()?;
         self.plan.push_back(Task::ReadInbox);
         self.plan.push_back(Task::Stock);
+        self.plan.push_back(Task::Tend);
         Ok(())
     }
 
@@ -226,6 +237,7 @@ impl Engine {
     /// The store or cryptography failed. What is about one intent alone becomes its
     /// outcome instead.
     pub fn next(&mut self, now: u64) -> Result<Next, Error> {
+        self.renew(now)?;
         loop {
             if self.keys.service.is_none() {
                 self.plan.push_front(Task::ServiceInfo);
@@ -259,7 +271,7 @@ impl Engine {
                 self.acknowledged(request.answer(status, body), &numbers)
             }
             Some(Asked::Claim(request, intent, name)) => {
-                self.claimed(request.answer(status, body), intent, &name)
+                self.claimed(request.answer(status, body), intent, (&name, now))
             }
             Some(Asked::CreateLog(request, group)) => {
                 self.log_created(request.answer(status, body), &group)
@@ -367,6 +379,7 @@ impl Engine {
             }
             Task::Stock => self.ask_stock(now).map(Some),
             Task::Submit(group) => self.ask_submit(group, now),
+            Task::Tend => self.tend(now).map(|()| None),
             Task::Upload => self.ask_upload(now),
         }
     }
@@ -432,10 +445,13 @@ impl Engine {
 }
 
 /// The MLS client of an account.
-fn client(crypto: &Crypto, keys: &Keys, policy: &Arc<PinnedNames>) -> Result<Client, Error> {
+fn client(crypto: &Crypto, keys: &Keys, policy: &Arc<AccountPolicy>) -> Result<Client, Error> {
     use crypto::Signer;
-    let signature_key = keys.signature.public_key();
-    let credential = identity::credential(&keys.identity, &keys.device, signature_key)?;
+    let credential = match &keys.credential {
+        Some(credential) => credential.to_credential(),
+        // Nothing is made with it: a credential comes before everything else.
+        None => wire::Credential::basic(&[]),
+    };
     let settings = Settings {
         extensions: vec![LOG_EXTENSION],
         credentials: vec![wire::CredentialType::BASIC],

@@ -1,9 +1,10 @@
 //! The statements on the account itself: who it is, whom it knows, its key packages.
 
 use super::{AccountRecord, KeyPackageRecord, StoreError, StoreTransaction, Stored, value};
-use crate::identity::Identity;
+use authentication::{DeviceCredential, KnownAccount};
+use codec::{Decode, Encode};
 use crypto::Secret;
-use delivery_api::{DeviceId, Name, PublicKey};
+use delivery_api::{Name, PublicKey};
 use rusqlite::{OptionalExtension, params};
 
 fn name(text: &str) -> Stored<Name> {
@@ -13,22 +14,28 @@ fn name(text: &str) -> Stored<Name> {
 impl StoreTransaction<'_> {
     /// The account, once it is made.
     pub(crate) fn account(&self) -> Stored<Option<AccountRecord>> {
-        let sql = "SELECT name, server, service_key, device_key, signature_key, registered
-                   FROM account WHERE id = 1";
+        let sql = "SELECT name, server, service_key, device_key, signature_key, registered,
+                   root_key, credential FROM account WHERE id = 1";
         let row = self.0.query_row(sql, [], |row| {
             let name: String = row.get(0)?;
-            let keys: (Vec<u8>, Vec<u8>) = (row.get(3)?, row.get(4)?);
-            Ok((name, row.get(1)?, row.get::<_, Option<[u8; 32]>>(2)?, keys, row.get(5)?))
+            let keys: [Vec<u8>; 3] = [row.get(3)?, row.get(4)?, row.get(6)?];
+            let public = (row.get::<_, Option<[u8; 32]>>(2)?, row.get::<_, Option<Vec<u8>>>(7)?);
+            Ok((name, row.get(1)?, public, keys, row.get(5)?))
         });
-        let Some((text, server, service_key, keys, registered)) = row.optional()? else {
+        let Some((text, server, (service_key, credential), keys, registered)) = row.optional()?
+        else {
             return Ok(None);
         };
+        let [device_key, signature_key, root_key] = keys;
+        let credential = credential.map(|bytes| DeviceCredential::from_bytes(&bytes)).transpose();
         Ok(Some(AccountRecord {
             name: name(&text)?,
             server,
             service_key: service_key.map(PublicKey::new),
-            device_key: value::from_column(keys.0)?,
-            signature_key: value::from_column(keys.1)?,
+            device_key: value::from_column(device_key)?,
+            signature_key: value::from_column(signature_key)?,
+            root_key: value::from_column(root_key)?,
+            credential: credential.map_err(|_| StoreError::Corrupt("credential"))?,
             registered,
         }))
     }
@@ -37,8 +44,9 @@ impl StoreTransaction<'_> {
     pub(crate) fn put_account(&self, account: &AccountRecord) -> Stored<()> {
         let column = |key: &Secret| value::to_column(key);
         let sql = "INSERT OR REPLACE INTO account
-                   (id, name, server, service_key, device_key, signature_key, registered)
-                   VALUES (1, ?, ?, ?, ?, ?, ?)";
+                   (id, name, server, service_key, device_key, signature_key, registered,
+                    root_key, credential)
+                   VALUES (1, ?, ?, ?, ?, ?, ?, ?, ?)";
         self.0.execute(
             sql,
             params![
@@ -48,6 +56,8 @@ impl StoreTransaction<'_> {
                 column(&account.device_key).expose(),
                 column(&account.signature_key).expose(),
                 account.registered,
+                column(&account.root_key).expose(),
+                account.credential.as_ref().map(Encode::to_bytes),
             ],
         )?;
         Ok(())
@@ -65,22 +75,35 @@ impl StoreTransaction<'_> {
         Ok(())
     }
 
-    /// Every pinned name.
-    pub(crate) fn pins(&self) -> Stored<Vec<Identity>> {
-        let mut statement = self.0.prepare_cached("SELECT name, device_id FROM pins")?;
-        let rows = statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get(1)?)))?;
+    /// Replaces the account's root key and credential.
+    pub(crate) fn set_credential(
+        &self,
+        root_key: &Secret,
+        credential: &DeviceCredential,
+    ) -> Stored<()> {
+        let root_key = value::to_column(root_key);
+        self.0.execute(
+            "UPDATE account SET root_key = ?, credential = ?",
+            params![root_key.expose(), credential.to_bytes()],
+        )?;
+        Ok(())
+    }
+
+    /// Every account that is known.
+    pub(crate) fn known_accounts(&self) -> Stored<Vec<KnownAccount>> {
+        let mut statement = self.0.prepare_cached("SELECT account FROM known_accounts")?;
+        let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
         rows.map(|row| {
-            let (text, device) = row?;
-            Ok(Identity { name: name(&text)?, device: DeviceId::new(device) })
+            KnownAccount::from_bytes(&row?).map_err(|_| StoreError::Corrupt("known account"))
         })
         .collect()
     }
 
-    /// Pins a name that is not pinned yet.
-    pub(crate) fn pin(&self, identity: &Identity) -> Stored<()> {
+    /// Writes what is known of an account.
+    pub(crate) fn put_known_account(&self, account: &KnownAccount) -> Stored<()> {
         self.0
-            .prepare_cached("INSERT OR IGNORE INTO pins (name, device_id) VALUES (?, ?)")?
-            .execute(params![identity.name.as_str(), identity.device.as_bytes()])?;
+            .prepare_cached("INSERT OR REPLACE INTO known_accounts (name, account) VALUES (?, ?)")?
+            .execute(params![account.name.as_str(), account.to_bytes()])?;
         Ok(())
     }
 

@@ -2,6 +2,7 @@
 
 use crate::message::MessageId;
 use crate::{EventKind, GroupId};
+use authentication::DeviceCredential;
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
 use crypto::Secret;
 use delivery_api::log::{Append, CommitBundle};
@@ -14,6 +15,8 @@ pub(crate) struct AccountRecord {
     pub(crate) service_key: Option<PublicKey>,
     pub(crate) device_key: Secret,
     pub(crate) signature_key: Secret,
+    pub(crate) root_key: Secret,
+    pub(crate) credential: Option<DeviceCredential>,
     pub(crate) registered: bool,
 }
 

@@ -12,6 +12,8 @@ CREATE TABLE account (
     service_key         BLOB,               -- Ed25519 key of the service, pinned when first seen
     device_key          BLOB NOT NULL,      -- secret: seed of the device's Ed25519 key
     signature_key       BLOB NOT NULL,      -- secret: private key that signs leaves and messages
+    root_key            BLOB NOT NULL,      -- secret: seed of the account's Ed25519 root key
+    credential          BLOB,               -- what the root key says of the device, once made
     registered          INTEGER NOT NULL    -- 1 once the service knows the device under the name
 ) STRICT;
 
@@ -87,8 +89,8 @@ CREATE TABLE uploads (
     body                BLOB NOT NULL
 ) STRICT;
 
--- Whose device a name is: what was seen first, and holds.
-CREATE TABLE pins (
+-- What is known of accounts: the root key that was seen first, or follows it, and revoked devices.
+CREATE TABLE known_accounts (
     name                TEXT NOT NULL PRIMARY KEY,
-    device_id           BLOB NOT NULL
+    account             BLOB NOT NULL       -- authentication::KnownAccount
 ) STRICT;

@@ -46,6 +46,8 @@ fn what_was_committed_survives_and_what_was_not_is_gone() {
         service_key: None,
         device_key: Secret::from_slice(&[1; 32]),
         signature_key: Secret::from_slice(&[2; 32]),
+        root_key: Secret::from_slice(&[4; 32]),
+        credential: None,
         registered: false,
     };
     let mut store = Store::create(&home).unwrap();
@@ -63,6 +65,7 @@ fn what_was_committed_survives_and_what_was_not_is_gone() {
     let transaction = store.transaction().unwrap();
     let read = transaction.account().unwrap().unwrap();
     assert!(read.device_key == account.device_key && read.signature_key == account.signature_key);
+    assert!(read.root_key == account.root_key && read.credential.is_none());
     assert_eq!(read.service_key, Some(PublicKey::new([3; 32])));
     let record = transaction.group_record(&group(0).id).unwrap().unwrap();
     assert_eq!((record.position, record.status), (Position(4), GroupStatus::Active));

@@ -6,5 +6,6 @@ mod conversation;
 mod crashes;
 mod engine;
 mod races;
+mod standing;
 mod trust;
 mod world;
