@@ -1,8 +1,9 @@
-//! `conclave account`: make an account, or show it.
+//! `conclave account`: make an account, show it, look after its keys, and be sure of others.
 
 use crate::Common;
 use crate::failure::Failure;
 use crate::output::Output;
+use client::KeySource;
 use serde_json::json;
 
 #[derive(clap::Subcommand)]
@@ -15,8 +16,27 @@ pub(crate) enum Account {
         #[arg(long, value_name = "URL")]
         server: String,
     },
-    /// Show name, device and delivery service
+    /// Take this account's word back for one of its devices: others remove it from their groups
+    Revoke {
+        /// The device, as `account show` and `group show` print it
+        device: String,
+    },
+    /// Make a new root key for this account; who knows the old one follows
+    RotateRoot,
+    /// Show the safety number with another account: compare it with what its owner sees
+    SafetyNumber {
+        /// The other account
+        name: String,
+    },
+    /// Show name, device, root key and delivery service
     Show,
+    /// Believe that a root key is another account's
+    Trust {
+        /// The other account
+        name: String,
+        /// Its root key, as `account show` prints it there
+        key: String,
+    },
 }
 
 impl Account {
@@ -25,12 +45,50 @@ impl Account {
             Self::Create { name, server } => {
                 client::Account::create(common.home()?, &name, &server)?
             }
+            Self::Revoke { device } => {
+                let mut account = common.account()?;
+                account.revoke(&device)?;
+                let value = json!({"type": "revoked", "device": device});
+                return output.print(&format!("revoked {device}"), &value);
+            }
+            Self::RotateRoot => {
+                let mut account = common.account()?;
+                account.rotate_root()?;
+                account
+            }
+            Self::SafetyNumber { name } => return safety_number(common, output, &name),
             Self::Show => common.account()?,
+            Self::Trust { name, key } => {
+                common.account()?.trust(&name, &key)?;
+                return safety_number(common, output, &name);
+            }
         };
         let device = account.identity().device.to_string();
+        let key = account.account_key()?.to_string();
         let (name, server) = (account.name().as_str(), account.server());
-        let text = format!("{name}\n  device {device}\n  service {server}");
-        let value = json!({"type": "account", "name": name, "device": device, "server": server});
+        let text = format!("{name}\n  root key {key}\n  device {device}\n  service {server}");
+        let value = json!({
+            "type": "account", "name": name, "root_key": key, "device": device, "server": server,
+        });
         output.print(&text, &value)
     }
+}
+
+fn safety_number(common: &Common, output: &mut Output, name: &str) -> Result<(), Failure> {
+    let account = common.account()?;
+    let known = account.known_account(name)?;
+    let number = account.safety_number(name)?;
+    let (source, why) = match known.source {
+        KeySource::ByHand => ("by-hand", "given by hand"),
+        _ => ("first-use", "believed at first use; compare the number with its owner"),
+    };
+    let text = format!("{number}\n  {name}  root key {}\n  {why}", known.key);
+    let value = json!({
+        "type": "safety-number",
+        "name": name,
+        "number": number,
+        "root_key": known.key.to_string(),
+        "source": source,
+    });
+    output.print(&text, &value)
 }

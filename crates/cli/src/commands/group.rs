@@ -16,6 +16,11 @@ pub(crate) enum Group {
         #[arg(required = true)]
         names: Vec<String>,
     },
+    /// Show the epoch authenticator as digits: its other members see the same ones
+    Authenticator {
+        /// The group: its name, its id, or the first digits of the id
+        group: String,
+    },
     /// Create a group with this account as its only member
     Create {
         /// The group's name, for its members only
@@ -50,6 +55,19 @@ impl Group {
             Self::Add { group, names } => change(&mut account, output, &group, |account, id| {
                 account.add(id, &borrowed(&names))
             }),
+            Self::Authenticator { group } => {
+                let group = account.group(&group)?;
+                let digits = account.authenticator(&group.id)?;
+                let value = json!({
+                    "type": "authenticator",
+                    "group": group.id.to_string(),
+                    "group_name": group.name,
+                    "epoch": group.epoch,
+                    "digits": digits,
+                });
+                let epoch = group.epoch.unwrap_or_default();
+                output.print(&format!("{digits}\n  {}  epoch {epoch}", group.name), &value)
+            }
             Self::Create { name } => {
                 let id = account.create_group(&name)?;
                 let group = account.group(&id.to_string())?;

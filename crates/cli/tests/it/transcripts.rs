@@ -2,7 +2,9 @@
 //!
 //! `$ NAME ARGUMENTS` runs the program for the account NAME; what follows is its standard output, a
 //! line that starts with `! ` is standard error, and `? N` is an exit code other than 0. `SERVER`
-//! stands for the service's address and `[64 digits]` for an id. Quotes join words.
+//! stands for the service's address and `[64 digits]` for an id, `KEY:NAME` and `DEVICE:NAME` for
+//! what `account show` tells of an account. Numbers for people to compare stand as `[number 1]`,
+//! `[number 2]` and so on: equal ones are equal. Quotes join words.
 
 use crate::program::Service;
 use std::path::Path;
@@ -54,13 +56,59 @@ fn without_ids(text: &str) -> String {
     out + rest
 }
 
+/// How long the number for people at the start of a text is: groups of five digits with a space
+/// between, at least six of them.
+fn number_length(text: &str) -> Option<usize> {
+    let is_group = |group: &[u8]| group.len() == 5 && group.iter().all(u8::is_ascii_digit);
+    let groups =
+        text.as_bytes().chunks(6).take_while(|chunk| is_group(&chunk[..chunk.len().min(5)]));
+    let mut count = 0;
+    for chunk in groups {
+        count += 1;
+        if chunk.get(5) != Some(&b' ') {
+            break;
+        }
+    }
+    (count >= 6).then(|| count * 6 - 1)
+}
+
+/// Replaces numbers for people by their places among the numbers seen so far.
+fn without_numbers(text: &str, seen: &mut Vec<String>) -> String {
+    let Some((start, length)) =
+        (0..text.len()).find_map(|start| Some((start, number_length(text.get(start..)?)?)))
+    else {
+        return text.to_owned();
+    };
+    let number = &text[start..start + length];
+    let place = seen.iter().position(|seen| seen == number).unwrap_or_else(|| {
+        seen.push(number.to_owned());
+        seen.len() - 1
+    });
+    format!("{}[number {}]{}", &text[..start], place + 1, &text[start + length..])
+}
+
+/// An argument with what stands for something else in it replaced.
+fn argument(service: &Service, word: &str) -> String {
+    let field = |name: &str, field: &str| {
+        let output = service.run(name, &["--json", "account", "show"]);
+        let account: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        account[field].as_str().unwrap().to_owned()
+    };
+    match word.split_once(':') {
+        Some(("KEY", name)) => field(name, "root_key"),
+        Some(("DEVICE", name)) => field(name, "device"),
+        _ => word.replace("SERVER", &service.url),
+    }
+}
+
 fn run(file: &str) {
+    let mut numbers = Vec::new();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(file);
     let service = Service::start();
     let folder = service.folder().to_str().unwrap().to_owned();
     for step in parse(&std::fs::read_to_string(path).unwrap()) {
         let arguments: Vec<String> =
-            step.arguments.iter().map(|word| word.replace("SERVER", &service.url)).collect();
+            step.arguments.iter().map(|word| argument(&service, word)).collect();
         let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
         let output = service.run(&step.name, &arguments);
         let mut seen: Vec<String> = Vec::new();
@@ -70,7 +118,8 @@ fn run(file: &str) {
         let code = output.status.code().unwrap();
         seen.extend((code != 0).then(|| format!("? {code}")));
         let clean = |line: &String| {
-            without_ids(line).replace(&service.url, "SERVER").replace(&folder, "FOLDER")
+            let line = without_numbers(&without_ids(line), &mut numbers);
+            line.replace(&service.url, "SERVER").replace(&folder, "FOLDER")
         };
         let seen: Vec<String> = seen.iter().filter(|line| !line.is_empty()).map(clean).collect();
         assert_eq!(seen, step.expected, "{file}:{}: {} {arguments:?}", step.line, step.name);
@@ -80,6 +129,11 @@ fn run(file: &str) {
 #[test]
 fn three_people_in_separate_processes_talk() {
     run("conversation.txt");
+}
+
+#[test]
+fn people_find_out_who_is_who() {
+    run("accounts.txt");
 }
 
 #[test]
@@ -97,4 +151,14 @@ fn ids_are_found_wherever_they_stand() {
     let id = "ab".repeat(32);
     assert_eq!(without_ids(&format!("a {id}, {id}ff")), format!("a [64 digits], {id}ff"));
     assert_eq!(words("a \"b c\" d"), ["a", "b c", "d"]);
+}
+
+#[test]
+fn numbers_for_people_are_found_and_told_apart() {
+    let mut seen = Vec::new();
+    let number = |last: u8| format!("12345 00000 99999 11111 22222 3333{last}");
+    let line = |last: u8| format!("a \"{}\" 12345 z", number(last));
+    let masked = [1, 2, 1].map(|last| without_numbers(&line(last), &mut seen));
+    assert_eq!(masked, [1, 2, 1].map(|place| format!("a \"[number {place}]\" 12345 z")));
+    assert_eq!(without_numbers("12345 67890", &mut seen), "12345 67890");
 }
