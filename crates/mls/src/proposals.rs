@@ -62,7 +62,9 @@ impl Proposals {
         })
     }
 
-    /// Remembers a proposal that is valid by itself.
+    /// Remembers a proposal that is valid by itself. One that is known keeps its place: whoever
+    /// delivers or sends a message again must not make an older proposal the most recent one, and
+    /// all members shall have them in one order.
     pub(crate) fn insert(
         &mut self,
         group_id: &[u8],
@@ -70,6 +72,9 @@ impl Proposals {
         listed: ListedProposal,
         delta: &mut Delta,
     ) {
+        if self.by_reference.contains_key(&reference) {
+            return;
+        }
         let ListedProposal { proposal, sender, verified, .. } = listed;
         let waiting = Waiting { number: self.next_number, sender, proposal, verified };
         self.next_number = self.next_number.saturating_add(1);

@@ -208,16 +208,12 @@ impl Group {
         listed.verified = Some(tree::proposal::verify(self.base(), &listed, &checks)?);
         self.check_newcomer(&proposal, now)?;
         let reference = content.authenticated().proposal_ref(&self.suite)?;
-        // Who delivers a message again must not make an older Update the most recent one.
-        let known = self.proposals.find(&reference).is_some();
-        if !known {
+        if self.proposals.find(&reference).is_none() {
             self.check_room()?;
         }
         let group_id = self.epoch.context.group_id.clone();
         let mut delta = self.erase_key(key)?;
-        if !known {
-            self.proposals.insert(&group_id, reference, listed, &mut delta);
-        }
+        self.proposals.insert(&group_id, reference, listed, &mut delta);
         let authenticated_data = content.content().authenticated_data.to_vec();
         let received = ReceivedProposal { reference, sender, proposal, authenticated_data };
         Ok(self.effect(Received::Proposal(received), delta))

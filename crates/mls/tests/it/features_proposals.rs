@@ -147,6 +147,24 @@ fn an_older_update_that_is_delivered_again_does_not_become_the_latest() {
     assert_eq!(*people[0].group().member(1).unwrap().leaf, *latest);
 }
 
+/// Nor does its sender: unencrypted, the same proposal is the same message.
+#[test]
+fn a_proposal_that_is_sent_again_keeps_its_place_at_its_sender_too() {
+    let mut people = group_of(&NAMES, form(mls::HandshakeFormat::Public));
+    let none = || Propose::GroupContextExtensions(Extensions::default());
+    propose_to_all(&mut people, 1, none());
+    propose_to_all(&mut people, 1, update());
+    propose_to_all(&mut people, 1, none());
+    let order = |person: &mut Person| -> Vec<_> {
+        person.group().pending_proposals().map(|(reference, ..)| reference).collect()
+    };
+    let received = order(&mut people[0]);
+    assert_eq!(received.len(), 2);
+    assert_eq!(order(&mut people[1]), received);
+    people[1].restart();
+    assert_eq!(order(&mut people[1]), received);
+}
+
 #[test]
 fn a_reinit_gives_way_to_everything_else() {
     let reinit = || Propose::ReInit {
