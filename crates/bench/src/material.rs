@@ -4,9 +4,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use testkit::WarmGroup;
+
 use crate::Failure;
 use crate::stack::conclave::now;
-use crate::synthetic::{self, WarmGroup};
+use crate::synthetic;
 
 /// A folder of files for one cipher suite.
 pub struct Material {

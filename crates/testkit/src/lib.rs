@@ -4,6 +4,7 @@
 //!
 //! * To run a test twice alike: [`SeededRandom`].
 //! * To play a group's life: [`Person`], [`group_of`], [`assert_agreement`].
+//! * To enter a large group that has lived: [`warm_group`].
 //! * To break the rules as an insider: [`forge`].
 //! * To damage an encoding in every simple way: [`mutations`], [`truncations`].
 //! * To read bytes from text: [`hex()`]. To read an official vector file: [`official_vectors`].
@@ -13,6 +14,7 @@ mod mutations;
 mod official;
 mod person;
 mod random;
+mod warm;
 
 pub use mutations::{byte_changes, mutations, truncations};
 pub use official::official_vectors;
@@ -20,6 +22,7 @@ pub use person::{
     AcceptAll, NOW, NewCommitSent, Person, TestPsks, Traits, assert_agreement, group_of,
 };
 pub use random::SeededRandom;
+pub use warm::{WarmGroup, warm_group};
 
 /// The bytes that hexadecimal digits stand for.
 ///

@@ -1,5 +1,7 @@
 //! A group in which everybody has committed: all parents filled, two members alive.
 
+use testkit::WarmGroup;
+
 use super::messages::{keys, load, messages};
 use super::{NewParticipant, Stage, assert_agreement, commit_and_apply, making, process};
 use crate::Failure;
@@ -8,7 +10,6 @@ use crate::primitives::Backend;
 use crate::record::{Repetition, Series, try_time};
 use crate::stack::conclave::Conclave;
 use crate::stack::{Change, Participant, Stored};
-use crate::synthetic::WarmGroup;
 
 /// The two members that are alive.
 pub(super) struct Pair {
