@@ -7,11 +7,11 @@ use crate::Failure;
 use crate::world::{LIVE, Soak};
 
 /// What a group may take in memory, as a multiple of its tree's wire size.
-const HEAP_PER_TREE_BYTE: usize = 4;
+const HEAP_PER_TREE_BYTE: usize = 2;
 
 /// What a group may take beside its tree: secrets of past epochs, skipped keys, proposals, hashes of
 /// sent messages. Their number is limited; here there are few of each.
-const HEAP_BESIDE_TREE_BYTES: usize = 1 << 17;
+const HEAP_BESIDE_TREE_BYTES: usize = 1 << 16;
 
 /// What the rows of a group may take, as a multiple of its tree's wire size.
 const ROWS_PER_TREE_BYTE: usize = 2;
