@@ -9,14 +9,11 @@ use crate::world::{LIVE, Soak};
 /// What a group may take in memory, as a multiple of its tree's wire size.
 const HEAP_PER_TREE_BYTE: usize = 2;
 
-/// What a group may take beside its tree: secrets of past epochs, skipped keys, proposals, hashes of
-/// sent messages. Their number is limited; here there are few of each.
+/// What a group may take beside its tree: secrets of past epochs, skipped keys, proposals, hashes
+/// of sent messages. Their number is limited; here there are few of each.
 const HEAP_BESIDE_TREE_BYTES: usize = 1 << 16;
 
-/// What the rows of a group may take, as a multiple of its tree's wire size.
-const ROWS_PER_TREE_BYTE: usize = 2;
-
-/// What rows may take beside the tree's.
+/// What the rows of a group may take beside one and a half times its tree's wire size.
 const ROWS_BESIDE_TREE_BYTES: usize = 1 << 15;
 
 /// How things stand.
@@ -62,7 +59,7 @@ impl Soak {
             heap_bytes_max: heap_bytes_max(tree_bytes),
             rows: 0,
             rows_bytes: 0,
-            rows_bytes_max: ROWS_PER_TREE_BYTE * tree_bytes + ROWS_BESIDE_TREE_BYTES,
+            rows_bytes_max: tree_bytes + tree_bytes / 2 + ROWS_BESIDE_TREE_BYTES,
         };
         for member in &self.members {
             let held = member.store.held(group.group_id())?;

@@ -1,10 +1,10 @@
 //! A soak: a large group under thousands of random operations.
 //!
-//! Three members are alive: real clients with stores, of which one is a file. All others are leaves of
-//! the tree, whose private keys nobody has. Live members and outsiders propose, commit, join, leave,
-//! come back, speak and restart, in an order that a seed determines; every message travels as bytes.
-//! After each epoch the live ones compare epoch authenticators, and now and then the heap and the
-//! rows are compared with bounds that depend on the tree's size alone.
+//! Three members are alive: real clients with stores, of which one is a file. All others are leaves
+//! of the tree, whose private keys nobody has. Live members and outsiders propose, commit, join,
+//! leave, come back, speak and restart, in an order that a seed determines; every message travels
+//! as bytes. After each epoch the live ones compare epoch authenticators, and now and then the heap
+//! and the rows are compared with bounds that depend on the tree's size alone.
 //!
 //! ```
 //! let folder = tempfile::tempdir()?;

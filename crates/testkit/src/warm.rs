@@ -1,5 +1,5 @@
-//! A group that was not lived through, with a *warm* tree: every parent is filled, as if all members
-//! had committed in turn.
+//! A group that was not lived through, with a *warm* tree: every parent is filled, as if all
+//! members had committed in turn.
 //!
 //! Warming a tree by commits takes quadratic time, since everybody follows everybody. Here it is
 //! written down directly: every leaf is signed by its own key for its place, every parent carries a

@@ -16,8 +16,7 @@ const OPERATIONS: u32 = 400;
 const CHECK_EVERY: u32 = 100;
 
 /// What must have happened in one of the histories.
-const HAPPENS: [&str; 27] = [
-    "Welcomes with an unknown PSK",
+const HAPPENS: [&str; 26] = [
     "application messages lost",
     "application messages read",
     "application messages read in a later epoch",
