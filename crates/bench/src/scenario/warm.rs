@@ -137,6 +137,12 @@ fn removes(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
     let step = (others / 8).max(1);
     for repetition in 0..wanted {
         stage.recorder.take_prices();
+        if repetition > 0 && others > 0 {
+            refill(stage, pair)?;
+        }
+        // Pricing and entering leave the caches to others; an ordinary commit takes them back.
+        let updated = commit_and_apply(&mut *pair.first, Change::Update)?;
+        process(&mut *pair.last, &updated.made.commit)?;
         // Between two members there is nobody to remove who was not added for it.
         let leaf = if others == 0 {
             let person = stage.material.key_packages(1)?;
@@ -149,9 +155,6 @@ fn removes(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure> {
         };
         one_change(pair, Change::Remove(leaf), &mut series)?;
         pair.members -= 1;
-        if others > 0 {
-            refill(stage, pair)?;
-        }
     }
     write_series(stage, "remove", series)
 }
