@@ -10,7 +10,7 @@ mod failure;
 mod output;
 
 use clap::{Parser, Subcommand};
-use commands::{account, demo, group, inspect, interop, mls, receive, send, serve, vectors};
+use commands::{account, ca, demo, group, inspect, interop, mls, receive, send, serve, vectors};
 use failure::Failure;
 use output::Output;
 use std::path::PathBuf;
@@ -42,6 +42,9 @@ enum Command {
     /// Make an account, or show it
     #[command(subcommand)]
     Account(account::Account),
+    /// Be an authority that certifies keys for `mls --certificate`
+    #[command(subcommand)]
+    Ca(ca::Ca),
     /// Hold a whole conversation on this machine and check it
     Demo(demo::Demo),
     /// Make, change and look at groups
@@ -83,6 +86,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut output = Output::new(common.json);
     match command {
         Command::Account(command) => command.run(&common, &mut output),
+        Command::Ca(command) => command.run(&mut output),
         Command::Demo(command) => command.run(&mut output),
         Command::Group(command) => command.run(&common, &mut output),
         Command::Inspect(command) => command.run(&mut output),

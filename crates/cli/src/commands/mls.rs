@@ -45,6 +45,10 @@ pub(crate) struct Options {
     /// The group, by its id or the first digits of it; not needed if there is only one
     #[arg(long, global = true, value_name = "ID")]
     group: Option<String>,
+    /// Show a chain of DER certificates in new leaves: this client's own first, then each its
+    /// issuer's, without the authority that others trust; may be repeated
+    #[arg(long, global = true, value_name = "FILE")]
+    certificate: Vec<PathBuf>,
     #[command(flatten)]
     acceptance: policy::Acceptance,
     /// Write base64 instead of raw bytes; on input either is recognised
@@ -103,6 +107,12 @@ enum Command {
     Export(group::Export),
     /// Show the epoch authenticator (section 8.7)
     Authenticator,
+    /// Show the public half of a signature key, to be certified
+    SignatureKey {
+        /// A cipher suite that signs with it
+        #[arg(long, default_value_t = 1)]
+        suite: u16,
+    },
     /// List the members
     Members,
     /// List the groups
@@ -196,6 +206,7 @@ impl Command {
             Self::Export(command) => command.run(session),
             Self::Authenticator => group::authenticator(session),
             Self::Members => group::members(session),
+            Self::SignatureKey { suite } => signature_key(session, suite),
             Self::Groups => group::groups(session),
             Self::Init(_)
             | Self::Protect(_)
@@ -280,6 +291,16 @@ impl<'a> Session<'a> {
     fn group(&self) -> Result<Group, Failure> {
         self.state.group(&self.client, self.options.group.as_deref())
     }
+}
+
+/// The public key with which the client signs in groups of a suite.
+fn signature_key(session: &mut Session<'_>, suite: u16) -> Result<(), Failure> {
+    let known = session.state.crypto.suite(mls::CipherSuite(suite));
+    let scheme = known.map(|suite| suite.params().signature);
+    let key = session.state.keys.iter().find(|key| Some(key.scheme()) == scheme);
+    let key = key.ok_or_else(|| Failure::refused(format!("suite {suite} is not known")))?;
+    let key = hex(key.public_key().as_slice());
+    session.output.print(&key, &json!({"type": "signature-key", "suite": suite, "key": key}))
 }
 
 /// Who a credential says it is, for people.

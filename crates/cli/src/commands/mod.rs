@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod account;
+pub(crate) mod ca;
 pub(crate) mod demo;
 pub(crate) mod group;
 pub(crate) mod inspect;

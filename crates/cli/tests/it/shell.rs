@@ -11,12 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The transcripts that make up the manual, with their titles.
-const CHAPTERS: [(&str, &str); 10] = [
+const CHAPTERS: [(&str, &str); 11] = [
     ("mls_group.txt", "`mls`: a group and its messages"),
     ("mls_proposals.txt", "`mls`: proposals"),
     ("mls_external.txt", "`mls`: proposals from outside"),
     ("mls_joining.txt", "`mls`: ways to join"),
     ("mls_successor.txt", "`mls`: branches and reinitialization"),
+    ("mls_x509.txt", "`mls`: certificates, and `ca`"),
     ("mls_failures.txt", "`mls`: failures and the outbox"),
     ("mls_json.txt", "`mls --json`"),
     ("inspect_messages.txt", "`inspect`: messages"),
@@ -124,6 +125,11 @@ fn every_kind_of_proposal_is_made_and_committed() {
 #[test]
 fn who_is_no_member_proposes() {
     run("mls_external.txt");
+}
+
+#[test]
+fn an_authority_certifies_keys_and_revokes() {
+    run("mls_x509.txt");
 }
 
 #[test]

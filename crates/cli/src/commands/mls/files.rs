@@ -36,6 +36,11 @@ pub(crate) fn read_structure(path: &Path) -> Result<Vec<u8>, Failure> {
     Ok(base64::decode(&bytes).filter(|decoded| !decoded.is_empty()).unwrap_or(bytes))
 }
 
+/// The bytes of several files.
+pub(crate) fn read_all(paths: &[std::path::PathBuf]) -> Result<Vec<Vec<u8>>, Failure> {
+    paths.iter().map(|path| read_bytes(path)).collect()
+}
+
 /// A message.
 pub(crate) fn read_message(path: &Path) -> Result<MlsMessage, Failure> {
     Ok(MlsMessage::from_bytes(&read_structure(path)?).map_err(mls::Error::from)?)

@@ -3,12 +3,15 @@
 //! were.
 
 use super::credential_name;
+use super::files::read_all;
 use crate::failure::Failure;
 use crate::output::hex;
 use crypto::SignaturePublicKey;
 use mls::{Candidate, Credential, ExternalSender, IdentityPolicy, Refusal};
 use std::collections::BTreeSet;
 use std::path::PathBuf;
+use std::sync::Arc;
+use x509::{NameKind, Revocation, SubjectAltNames, Trust, X509Policy};
 
 /// Whom to accept.
 #[derive(clap::Args, Clone, Default)]
@@ -20,6 +23,14 @@ pub(super) struct Acceptance {
     /// digits
     #[arg(long, global = true, value_name = "FILE")]
     pins: Option<PathBuf>,
+    /// Accept whoever shows a certificate by the authority whose own (DER) is in this file; may be
+    /// repeated
+    #[arg(long, global = true, value_name = "FILE")]
+    authority: Vec<PathBuf>,
+    /// Refuse the certificates in this list of an authority, and those of which no list in force
+    /// says that they hold; may be repeated
+    #[arg(long, global = true, value_name = "FILE", requires = "authority")]
+    revocations: Vec<PathBuf>,
     /// Accept ANYBODY under ANY name: for tests between parties who trust each other
     #[arg(long, global = true)]
     accept_any: bool,
@@ -38,6 +49,25 @@ pub(super) struct Policy {
     names: BTreeSet<Vec<u8>>,
     pins: BTreeSet<(Vec<u8>, String)>,
     any: bool,
+    x509: Option<X509Policy>,
+}
+
+/// The policy for certificates, if there is an authority.
+fn x509_policy(acceptance: &Acceptance) -> Result<Option<X509Policy>, Failure> {
+    let Acceptance { authority, revocations, .. } = acceptance;
+    if authority.is_empty() {
+        return Ok(None);
+    }
+    let unusable = |error: x509::Error| Failure::refused(error.to_string());
+    let trust = Trust::new(read_all(authority)?).map_err(unusable)?;
+    let names = Arc::new(SubjectAltNames::new(NameKind::Email));
+    let policy = X509Policy::new(&crypto_aws_lc::provider(), trust, names);
+    if !revocations.is_empty() {
+        let lists = read_all(revocations)?;
+        let lists = Revocation::new(lists.iter().map(Vec::as_slice)).map_err(unusable)?;
+        policy.set_revocation(Some(lists));
+    }
+    Ok(Some(policy))
 }
 
 impl Policy {
@@ -45,7 +75,7 @@ impl Policy {
         acceptance: &Acceptance,
         own: BTreeSet<SignaturePublicKey>,
     ) -> Result<Self, Failure> {
-        let Acceptance { accept, pins, accept_any } = acceptance;
+        let Acceptance { accept, pins, accept_any, .. } = acceptance;
         let pins = match pins {
             None => BTreeSet::new(),
             Some(path) => {
@@ -56,7 +86,7 @@ impl Policy {
             }
         };
         let names = accept.iter().map(|name| name.clone().into_bytes()).collect();
-        Ok(Self { own, names, pins, any: *accept_any })
+        Ok(Self { own, names, pins, any: *accept_any, x509: x509_policy(acceptance)? })
     }
 
     fn judge(&self, credential: &Credential, key: &SignaturePublicKey) -> Result<(), Refusal> {
@@ -93,6 +123,9 @@ fn parse_pins(text: &str) -> Result<BTreeSet<(Vec<u8>, String)>, Failure> {
 impl IdentityPolicy for Policy {
     fn validate_leaf(&self, candidate: &Candidate<'_>) -> Result<(), Refusal> {
         let leaf = candidate.leaf;
+        if let (Credential::X509(_), Some(x509), false) = (&leaf.credential, &self.x509, self.any) {
+            return x509.validate_leaf(candidate);
+        }
         // A member that only renews its encryption key is who it was.
         let same = candidate.predecessor.is_some_and(|before| {
             before.credential == leaf.credential && before.signature_key == leaf.signature_key
@@ -100,7 +133,11 @@ impl IdentityPolicy for Policy {
         if same { Ok(()) } else { self.judge(&leaf.credential, &leaf.signature_key) }
     }
 
-    fn validate_external_sender(&self, sender: &ExternalSender, _: u64) -> Result<(), Refusal> {
+    fn validate_external_sender(&self, sender: &ExternalSender, now: u64) -> Result<(), Refusal> {
+        if let (Credential::X509(_), Some(x509), false) = (&sender.credential, &self.x509, self.any)
+        {
+            return x509.validate_external_sender(sender, now);
+        }
         self.judge(&sender.credential, &sender.signature_key)
     }
 }

@@ -6,6 +6,7 @@
 //! in the second case the output waits in the outbox.
 
 use super::Options;
+use super::files::read_all;
 use super::policy::Policy;
 use super::psk::Psks;
 use crate::failure::Failure;
@@ -151,7 +152,10 @@ impl State {
         };
         Ok(Client::new(ClientConfig {
             crypto: self.crypto.clone(),
-            credential: Credential::basic(&self.identity.name),
+            credential: match &options.certificate[..] {
+                [] => Credential::basic(&self.identity.name),
+                chain => x509::credential(read_all(chain)?),
+            },
             signers: self.keys.clone(),
             identity: Arc::new(Policy::new(&options.acceptance, own)?),
             psks: Arc::new(Psks::load(&self.connection, reader, self.crypto.clone())?),
