@@ -1,8 +1,8 @@
 //! The service does what the model does: random walks through the model, each step taken by both.
 //!
 //! Whatever the model's service is asked, the real one is asked too, over its store in memory, with
-//! real keys and signatures. Both must carry the same requests out, at the same positions; and after
-//! each, every key that ever occurred must read the same, from every position.
+//! real keys and signatures. Both must carry the same requests out, at the same positions; and
+//! after each, every key that ever occurred must read the same, from every position.
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
@@ -83,7 +83,7 @@ impl Real {
         })
     }
 
-    /// Asks what the model's service is asked; position, head and number of repairs, as far as told.
+    /// Asks what the model's service is asked; position, head and number of repairs, if told.
     fn answer(&self, request: &Request) -> Result<(At, At, Option<u8>), Problem> {
         let (log, idempotency_key) = (self.log, idempotency_key(request.id));
         match &request.ask {
