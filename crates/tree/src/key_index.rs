@@ -1,20 +1,18 @@
 //! Which node holds a key: the index behind "unique among the members" (RFC 9420, section 7.3).
 //!
-//! A hash table over a persistent vector, so that a staged tree copies only the buckets it changes.
-//! An entry is 32 bits of the key's hash and the number of the node; a bucket holds the entries
-//! whose hashes start with its number, some dozens. The keys themselves stay in the tree; a lookup
+//! A sorted list of entries that staged trees share, and a short list of what has changed since. A
+//! staged tree copies only the short list; once that is long, both become one. An entry is 32 bits
+//! of the key's hash and the number of the node. The keys themselves stay in the tree; a lookup
 //! compares them in full.
 //!
 //! Hashes depend on a random value of each index: members choose their keys, and whoever could
-//! choose them for one bucket would make every lookup as slow as the tree is large.
+//! choose them for one hash would make every lookup as slow as the tree is large.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use crate::persistent::PersistentVec;
-
 /// What a lookup finds, before the keys are compared.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Entry {
     hash: u32,
     node: u32,
@@ -23,15 +21,82 @@ pub(crate) struct Entry {
 /// Finds the node that holds a key. The caller passes the function from node to key.
 #[derive(Clone)]
 pub(crate) struct KeyIndex {
-    /// 2^bits of them.
-    buckets: PersistentVec<Arc<[Entry]>>,
-    bits: u32,
-    entries: usize,
+    base: Arc<Base>,
+    changes: Arc<Changes>,
     hasher: RandomState,
 }
 
-/// The most entries that a bucket has on average.
-const BUCKET_ENTRIES: usize = 64;
+/// Entries in order, and where those start whose hashes start with the same bits.
+struct Base {
+    entries: Vec<Entry>,
+    /// 2^bits places, and the end.
+    starts: Vec<usize>,
+    bits: u32,
+}
+
+/// In what the index differs from its base; both lists in order.
+#[derive(Clone, Default)]
+struct Changes {
+    /// None of them is in the base.
+    added: Vec<Entry>,
+    /// All of them are in the base.
+    removed: Vec<Entry>,
+}
+
+/// The most entries that share their first bits, on average.
+const BUCKET_ENTRIES: usize = 16;
+
+/// So many changes are always allowed; of a large base, one for each 64 entries. To copy them costs
+/// less than one signature, and they are merged so rarely that each pays for 64 entries.
+const CHANGES: usize = 512;
+const BASE_PER_CHANGE: usize = 64;
+
+impl Base {
+    /// The entries must be in order.
+    fn new(entries: Vec<Entry>) -> Self {
+        let bits = (entries.len() / BUCKET_ENTRIES + 1).next_power_of_two().trailing_zeros();
+        let mut starts = Vec::with_capacity((1 << bits) + 1);
+        for (at, entry) in entries.iter().enumerate() {
+            while starts.len() <= bucket_of(entry.hash, bits) {
+                starts.push(at);
+            }
+        }
+        starts.resize((1 << bits) + 1, entries.len());
+        Self { entries, starts, bits }
+    }
+
+    fn bucket(&self, hash: u32) -> &[Entry] {
+        let bucket = bucket_of(hash, self.bits);
+        match self.starts.get(bucket..bucket + 2) {
+            Some(&[start, end]) => &self.entries[start..end],
+            _ => &[],
+        }
+    }
+}
+
+/// The first bits of the hash.
+fn bucket_of(hash: u32, bits: u32) -> usize {
+    usize::try_from(u64::from(hash) << bits >> 32).unwrap_or(0)
+}
+
+/// The entries of one hash in a list that is in order.
+fn of_hash(entries: &[Entry], hash: u32) -> &[Entry] {
+    let start = entries.partition_point(|entry| entry.hash < hash);
+    let count = entries[start..].iter().take_while(|entry| entry.hash == hash).count();
+    &entries[start..start + count]
+}
+
+fn put(entries: &mut Vec<Entry>, entry: Entry) {
+    if let Err(place) = entries.binary_search(&entry) {
+        entries.insert(place, entry);
+    }
+}
+
+/// Takes an entry out; `false` if it was not there.
+fn take(entries: &mut Vec<Entry>, entry: Entry) -> bool {
+    let place = entries.binary_search(&entry);
+    place.map(|place| entries.remove(place)).is_ok()
+}
 
 impl KeyIndex {
     pub(crate) fn new() -> Self {
@@ -41,26 +106,7 @@ impl KeyIndex {
     /// The index with these entries, which come from [`entry`] and the same hasher.
     pub(crate) fn build(hasher: RandomState, mut entries: Vec<Entry>) -> Self {
         entries.sort_unstable();
-        let bits = (entries.len() / BUCKET_ENTRIES + 1).next_power_of_two().trailing_zeros();
-        let mut index =
-            Self { buckets: PersistentVec::new(), bits, entries: entries.len(), hasher };
-        let mut rest = &*entries;
-        for bucket in 0..1_usize << bits {
-            let count = rest.partition_point(|entry| index.bucket_of(entry.hash) <= bucket);
-            let (own, others) = rest.split_at(count);
-            index.buckets.push(own.into());
-            rest = others;
-        }
-        index
-    }
-
-    /// The first bits of the hash.
-    fn bucket_of(&self, hash: u32) -> usize {
-        usize::try_from(u64::from(hash) << self.bits >> 32).unwrap_or(0)
-    }
-
-    fn bucket(&self, hash: u32) -> &[Entry] {
-        self.buckets.get(self.bucket_of(hash)).map_or(&[], |bucket| bucket)
+        Self { base: Arc::new(Base::new(entries)), changes: Arc::default(), hasher }
     }
 
     /// The node that holds `key`.
@@ -70,49 +116,65 @@ impl KeyIndex {
         key_of: impl Fn(u32) -> Option<&'a [u8]>,
     ) -> Option<u32> {
         let hash = hash(&self.hasher, key);
-        let same = self.bucket(hash).iter().filter(|entry| entry.hash == hash);
-        same.map(|entry| entry.node).find(|&node| key_of(node) == Some(key))
+        let Changes { added, removed } = &*self.changes;
+        let old = of_hash(self.base.bucket(hash), hash).iter();
+        let old = old.filter(|entry| removed.binary_search(entry).is_err());
+        let mut nodes = of_hash(added, hash).iter().chain(old).map(|entry| entry.node);
+        nodes.find(|&node| key_of(node) == Some(key))
     }
 
     /// Two nodes that hold the same key, if there are any. O(N).
     pub(crate) fn has_duplicate<'a>(&self, key_of: impl Fn(u32) -> Option<&'a [u8]>) -> bool {
-        let same_key = |one: &Entry, other: &Entry| {
-            one.hash == other.hash && key_of(one.node) == key_of(other.node)
-        };
-        self.buckets.iter().any(|bucket| {
-            let places = bucket.iter().enumerate();
-            places.into_iter().any(|(at, one)| {
-                let later = bucket[at + 1..].iter().take_while(|other| other.hash == one.hash);
-                later.into_iter().any(|other| same_key(one, other))
-            })
+        let entries = self.entries();
+        entries.iter().enumerate().any(|(at, one)| {
+            let mut later = entries[at + 1..].iter().take_while(|other| other.hash == one.hash);
+            later.any(|other| key_of(one.node) == key_of(other.node))
         })
     }
 
     /// Notes that `node` holds `key`.
     pub(crate) fn insert(&mut self, key: &[u8], node: u32) {
-        if self.entries >= BUCKET_ENTRIES << self.bits {
-            let entries = self.buckets.iter().flat_map(|bucket| bucket.iter().copied()).collect();
-            *self = Self::build(self.hasher.clone(), entries);
-        }
         let entry = entry(&self.hasher, key, node);
-        let at = self.bucket_of(entry.hash);
-        if let Some(bucket) = self.buckets.get_mut(at) {
-            let place = bucket.partition_point(|other| *other < entry);
-            *bucket = [&bucket[..place], &[entry], &bucket[place..]].concat().into();
-            self.entries += 1;
+        let changes = Arc::make_mut(&mut self.changes);
+        if !take(&mut changes.removed, entry)
+            && self.base.bucket(entry.hash).binary_search(&entry).is_err()
+        {
+            put(&mut changes.added, entry);
+            self.merge_if_many();
         }
     }
 
     /// Forgets that `node` holds `key`.
     pub(crate) fn remove(&mut self, key: &[u8], node: u32) {
         let entry = entry(&self.hasher, key, node);
-        let at = self.bucket_of(entry.hash);
-        if let Some(bucket) = self.buckets.get_mut(at)
-            && let Ok(place) = bucket.binary_search(&entry)
+        let changes = Arc::make_mut(&mut self.changes);
+        if !take(&mut changes.added, entry)
+            && self.base.bucket(entry.hash).binary_search(&entry).is_ok()
         {
-            *bucket = [&bucket[..place], &bucket[place + 1..]].concat().into();
-            self.entries -= 1;
+            put(&mut changes.removed, entry);
+            self.merge_if_many();
         }
+    }
+
+    fn merge_if_many(&mut self) {
+        let changes = self.changes.added.len() + self.changes.removed.len();
+        if changes > CHANGES.max(self.base.entries.len() / BASE_PER_CHANGE) {
+            self.base = Arc::new(Base::new(self.entries()));
+            self.changes = Arc::default();
+        }
+    }
+
+    /// All entries in order. O(N).
+    fn entries(&self) -> Vec<Entry> {
+        let Changes { added, removed } = &*self.changes;
+        let mut removed = removed.iter().peekable();
+        let old = self.base.entries.iter().filter(|entry| removed.next_if_eq(entry).is_none());
+        let mut entries = Vec::with_capacity(self.base.entries.len() + added.len());
+        entries.extend(old);
+        entries.extend(added);
+        // Two runs in order: a stable sort merges them.
+        entries.sort();
+        entries
     }
 }
 
@@ -149,8 +211,42 @@ mod tests {
                 assert_eq!(index.find(key, key_of), (node % 2 == 1).then_some(node));
             }
             assert_eq!(index.find(b"nobody", key_of), None);
-            let largest = index.buckets.iter().map(|bucket| bucket.len()).max();
-            assert!(largest < Some(2 * BUCKET_ENTRIES));
+            let Base { starts, .. } = &*index.base;
+            let largest = starts.windows(2).map(|bucket| bucket[1] - bucket[0]).max();
+            assert!(largest < Some(4 * BUCKET_ENTRIES));
+            let changes = index.changes.added.len() + index.changes.removed.len();
+            assert!(changes <= CHANGES);
+        }
+    }
+
+    #[test]
+    fn copies_answer_like_plain_maps_through_many_changes() {
+        let keys: Vec<[u8; 4]> = (0..4000_u32).map(u32::to_be_bytes).collect();
+        let key_of = |node: u32| keys.get(node as usize).map(<[u8; 4]>::as_slice);
+        let (mut index, mut held) = (KeyIndex::new(), std::collections::BTreeSet::new());
+        let mut number = 1_u32;
+        for round in 0..20_000 {
+            number = number.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let node = (number >> 16) % 4000;
+            let before = (round % 1000 == 0).then(|| (index.clone(), held.clone()));
+            match held.remove(&node) {
+                true => index.remove(&keys[node as usize], node),
+                false => {
+                    index.insert(&keys[node as usize], node);
+                    held.insert(node);
+                }
+            }
+            for (index, held) in
+                before.iter().map(|(index, held)| (index, held)).chain([(&index, &held)])
+            {
+                let found = index.find(&keys[node as usize], key_of);
+                assert_eq!(found, held.contains(&node).then_some(node));
+            }
+            if round % 1000 == 0 {
+                let nodes = index.entries().iter().map(|entry| entry.node).collect();
+                assert_eq!(held, nodes);
+                assert!(index.entries().is_sorted());
+            }
         }
     }
 
@@ -166,13 +262,15 @@ mod tests {
 
     #[test]
     fn keys_that_share_a_bucket_of_one_tree_do_not_in_another() {
+        const BUCKETS: u32 = 256;
         let filled = || {
             let mut index = KeyIndex::new();
-            (0..256 * 64).for_each(|node: u32| index.insert(&node.to_le_bytes(), node));
+            (0..BUCKETS * 64).for_each(|node: u32| index.insert(&node.to_le_bytes(), node));
             index
         };
         let [one, other] = [filled(), filled()];
-        let place = |index: &KeyIndex, key: &[u8; 4]| index.bucket_of(hash(&index.hasher, key));
+        let bits = BUCKETS.trailing_zeros();
+        let place = |index: &KeyIndex, key: &[u8; 4]| bucket_of(hash(&index.hasher, key), bits);
         let keys = (0..1_u32 << 16).map(u32::to_be_bytes);
         let meeting: Vec<_> = keys.filter(|key| place(&one, key) == 0).collect();
         assert!(meeting.len() > 100);
