@@ -71,6 +71,12 @@ impl<'a> ParentBytes<'a> {
         let (numbers, _) = self.unmerged_leaves.as_chunks::<4>();
         numbers.iter().map(|number| u32::from_be_bytes(*number))
     }
+
+    /// Whether a leaf is among the unmerged ones, if their list is in order.
+    pub(crate) fn lists_unmerged(&self, leaf: u32) -> bool {
+        let (numbers, _) = self.unmerged_leaves.as_chunks::<4>();
+        numbers.binary_search(&leaf.to_be_bytes()).is_ok()
+    }
 }
 
 /// The encryption key of a node.

@@ -345,7 +345,8 @@ impl AppliedProposals {
             let leaf = &key_package.leaf_node;
             self.check_new_client(leaf, &mut clients, checks)?;
             check_unique(&self.tree, leaf)?;
-            let index = self.tree.add_leaf(leaf.clone()).ok_or(Violation::RatchetTreeTooLarge)?;
+            let index = self.tree.add_leaf_unnoted(leaf.clone());
+            let index = index.ok_or(Violation::RatchetTreeTooLarge)?;
             checks.identity.validate_leaf(&Candidate {
                 group_id: &base.context.group_id,
                 leaf,
@@ -356,6 +357,9 @@ impl AppliedProposals {
             })?;
             self.added.push(Added { index, proposal: Arc::clone(&listed.proposal) });
         }
+        // Each Add takes the leftmost blank leaf, so this is in ascending order.
+        let added: Vec<u32> = self.added.iter().map(|added| added.index.as_u32()).collect();
+        self.tree.note_unmerged(&added);
         Ok(())
     }
 

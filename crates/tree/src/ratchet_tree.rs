@@ -24,6 +24,7 @@ use crate::key_index::KeyIndex;
 use crate::node_bytes::{self, ParentBytes, encryption_key, signature_key};
 use crate::page::Slot;
 use crate::pages::Pages;
+use crate::tree_hash::leaves_below;
 use crate::{LeafIndex, NodeIndex, PageId, TreeSize};
 
 mod build;
@@ -370,16 +371,37 @@ impl RatchetTree {
     /// Adds a leaf at the leftmost blank place, extending the tree if it is full, and notes it as
     /// unmerged above (section 12.1.1). `None` if the tree cannot grow further.
     pub fn add_leaf(&mut self, leaf: LeafNode) -> Option<LeafIndex> {
+        let index = self.add_leaf_unnoted(leaf)?;
+        self.note_unmerged(&[index.as_u32()]);
+        Some(index)
+    }
+
+    /// [`Self::add_leaf`] without the note, which [`Self::note_unmerged`] then makes for many at
+    /// once: the lists above could be as long as the tree is wide.
+    pub(crate) fn add_leaf_unnoted(&mut self, leaf: LeafNode) -> Option<LeafIndex> {
         let index = self.place_for_new_leaf()?;
-        for node in self.size.direct_path(index) {
-            let Some(mut parent) = self.parent(node) else { continue };
-            if let Err(place) = parent.unmerged_leaves.binary_search(&index.as_u32()) {
-                parent.unmerged_leaves.insert(place, index.as_u32());
-                self.pages.slot_mut(node).node = Some(node_bytes::bytes(&parent));
-            }
-        }
         self.place(index.node(), node_bytes::bytes(&leaf));
         Some(index)
+    }
+
+    /// Notes leaves, in ascending order, as unmerged at all parents above. They were added since
+    /// the tree hash was computed.
+    pub(crate) fn note_unmerged(&mut self, leaves: &[u32]) {
+        self.note_unmerged_below(self.size.root(), leaves);
+    }
+
+    fn note_unmerged_below(&mut self, node: NodeIndex, leaves: &[u32]) {
+        let leaves = leaves_below(leaves, node);
+        let (false, Some((left, right))) = (leaves.is_empty(), node.children()) else { return };
+        if let Some(mut parent) = self.parent(node) {
+            let unmerged = &mut parent.unmerged_leaves;
+            unmerged.extend(leaves);
+            unmerged.sort();
+            unmerged.dedup();
+            self.pages.slot_mut(node).node = Some(node_bytes::bytes(&parent));
+        }
+        self.note_unmerged_below(left, leaves);
+        self.note_unmerged_below(right, leaves);
     }
 
     /// The leftmost blank leaf, after extending the tree if it is full.

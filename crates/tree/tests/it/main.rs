@@ -14,6 +14,7 @@ mod public_life;
 mod public_messages;
 mod public_state;
 mod reference;
+mod review_pages;
 mod rules_external;
 mod rules_key_package;
 mod rules_leaf;
