@@ -131,7 +131,8 @@ fn verify_unmerged_leaves(
         // entry for the leaf node in its unmerged_leaves".
         let between = tree.size().direct_path(index).take_while(|&above| above != node);
         // Lists can be as long as the tree is wide: they are searched where they are.
-        if !between.filter_map(|above| tree.parent_bytes(above)).all(|it| it.lists_unmerged(entry)) {
+        let mut between = between.filter_map(|above| tree.parent_bytes(above));
+        if !between.all(|above| above.lists_unmerged(entry)) {
             return Err(Violation::UnmergedLeafNotListedBetween);
         }
     }
