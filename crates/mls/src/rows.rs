@@ -14,7 +14,7 @@ use protection::{
     SecretTree, SecretTreeRow,
 };
 use tree::{LeafIndex, PageId, RatchetTree, TreeSize};
-use treekem::{EpochSecrets, PrivatePath};
+use treekem::{EpochSecrets, PrivatePath, StoredPrivatePath};
 use wire::{GroupContext, LeafNode, ReInit};
 
 use crate::epoch::Epoch;
@@ -25,8 +25,9 @@ use crate::{
 };
 
 /// The format of the rows that this version writes. Those of format 1, with a row for each node of
-/// the tree, were never released and are refused.
-const FORMAT: u8 = 2;
+/// the tree, and of format 2, with public keys among the private ones, were never released and are
+/// refused.
+const FORMAT: u8 = 3;
 
 /// A row's value: the format, then the structure.
 pub(crate) fn value(structure: &impl Encode) -> Secret {
@@ -95,7 +96,7 @@ struct EpochRow {
     context: GroupContext,
     leaves: u32,
     secrets: EpochSecrets,
-    private: PrivatePath,
+    private: StoredPrivatePath,
     interim: Digest,
     confirmation_tag: Opaque,
 }
@@ -363,6 +364,7 @@ pub(crate) fn load_epoch_with(
     let messages = MessageSecrets::new(secrets.sender_data_secret().duplicate(), secret_tree);
     let interim = InterimTranscriptHash(interim);
     let tree = tree(EpochHead { context: &context, size, own_leaf: private.leaf() })?;
+    let private = private.with_tree(&tree);
     Ok(Epoch { context, tree, private, secrets, messages, interim, confirmation_tag })
 }
 
@@ -382,6 +384,21 @@ pub(crate) fn load_tree(
     match tree.kept_tree_hash(suite) == Some(context.tree_hash) {
         true => Ok(tree),
         false => Err(Error::corrupt("tree of another epoch")),
+    }
+}
+
+/// The stored private keys of the epoch with this context and tree.
+pub(crate) fn load_private(
+    storage: &dyn Storage,
+    context: &GroupContext,
+    tree: &RatchetTree,
+) -> Result<PrivatePath, Error> {
+    let row = storage.read(&RowKey::new(&context.group_id, RowKind::Epoch, []))?;
+    let row = row.ok_or_else(|| Error::corrupt("group without an epoch"))?;
+    let stored: EpochRow = structure(&row, "epoch")?;
+    match stored.context == *context {
+        true => Ok(stored.private.with_tree(tree)),
+        false => Err(Error::corrupt("private keys of another epoch")),
     }
 }
 

@@ -6,7 +6,7 @@
 use crypto::{Random, Secret};
 use wire::{GroupContext, MlsMessage};
 
-use crate::rows::{load_own_page, load_tree};
+use crate::rows::{load_own_page, load_private, load_tree};
 use crate::{Client, Effect, Error, Group, GroupStatus, Storage};
 
 /// A group whose tree is still in the store.
@@ -36,6 +36,8 @@ impl GroupWithoutTree {
         let Self(mut group) = self;
         let form = (group.epoch.tree.size(), &group.suite);
         group.epoch.tree = load_tree(storage, &group.epoch.context, form)?;
+        // Of nodes on other pages the keys could not be kept before.
+        group.epoch.private = load_private(storage, &group.epoch.context, &group.epoch.tree)?;
         Ok(group)
     }
 

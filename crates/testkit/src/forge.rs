@@ -22,7 +22,7 @@ use protection::{
     SecretTree, SecretTreeRow, SenderDataKey,
 };
 use tree::{LeafIndex, PageId, RatchetTree, TreeSize};
-use treekem::{EpochSecrets, PrivatePath};
+use treekem::{EpochSecrets, PrivatePath, StoredPrivatePath};
 use wire::{
     AuthenticatedContent, Content, Extension, ExtensionType, Extensions, ExternalPub,
     FramedContent, FramedContentAuthData, GroupContext, GroupInfo, LeafNode, MlsMessage,
@@ -66,7 +66,7 @@ struct EpochRow {
     context: GroupContext,
     leaves: u32,
     secrets: EpochSecrets,
-    private: PrivatePath,
+    private: StoredPrivatePath,
     interim: Digest,
     confirmation_tag: Opaque,
 }
@@ -96,6 +96,7 @@ impl Insider {
             row(person, &key);
         let size = TreeSize::from_leaves(leaves).expect("a tree has a size");
         let tree = stored_tree(person, &group_id, (size, &suite));
+        let private = private.with_tree(&tree);
         let messages = stored_messages(person, &context, size, &secrets);
         let leaf = private.leaf();
         let key = &tree.leaf(leaf).expect("a member has a leaf").signature_key;

@@ -59,5 +59,5 @@ pub use error::{Error, Misuse, Violation};
 pub use key_schedule::{CommitSecret, InitSecret, JoinerSecret, MemberSecret, WelcomeSecret};
 pub use path_context::PathContext;
 pub use path_secret::PathSecret;
-pub use private_path::PrivatePath;
+pub use private_path::{PrivatePath, StoredPrivatePath};
 pub use psk::{PSKS_MAX, PskSecret, psk_secret};

@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
-use crypto::HpkeKeyPair;
+use crypto::{HpkeKeyPair, Secret};
 use tree::{LeafIndex, NodeIndex, RatchetTree, TreeSize};
 
 use crate::{Error, Misuse};
@@ -19,8 +19,8 @@ use crate::{Error, Misuse};
 ///
 /// * Made by [`Self::new`] for a group's creator, by [`Self::join`] from a Welcome, by
 ///   [`crate::NewPath::into_private_path`] and [`crate::ReceivedPath::open`] from a commit.
-/// * It encodes as `leaf<u32> { node<u32> private_key<V> public_key<V> }<V>`; write it with
-///   [`Writer::erasing`].
+/// * It encodes as `leaf<u32> { node<u32> private_key<V> }<V>`, since the public keys are in the
+///   tree; write it with [`Writer::erasing`], read it as [`StoredPrivatePath`].
 pub struct PrivatePath {
     leaf: LeafIndex,
     key_pairs: BTreeMap<NodeIndex, HpkeKeyPair>,
@@ -119,36 +119,75 @@ fn holds(tree: &RatchetTree, node: NodeIndex, key_pair: &HpkeKeyPair) -> bool {
     tree.public_key(node).as_ref() == Some(&key_pair.public_key)
 }
 
+fn encode<'a>(
+    leaf: LeafIndex,
+    private_keys: impl Iterator<Item = (&'a NodeIndex, &'a Secret)>,
+    writer: &mut Writer,
+) {
+    leaf.as_u32().encode(writer);
+    writer.vector(|writer| {
+        for (node, private_key) in private_keys {
+            node.as_u32().encode(writer);
+            private_key.encode(writer);
+        }
+    });
+}
+
 impl Encode for PrivatePath {
     fn encode(&self, writer: &mut Writer) {
-        self.leaf.as_u32().encode(writer);
-        writer.vector(|writer| {
-            for (node, key_pair) in &self.key_pairs {
-                node.as_u32().encode(writer);
-                key_pair.encode(writer);
-            }
+        let key_pairs = self.key_pairs.iter();
+        encode(self.leaf, key_pairs.map(|(node, pair)| (node, &pair.private_key)), writer);
+    }
+}
+
+/// A [`PrivatePath`] as it was stored, without the public keys.
+pub struct StoredPrivatePath {
+    leaf: LeafIndex,
+    private_keys: BTreeMap<NodeIndex, Secret>,
+}
+
+impl StoredPrivatePath {
+    /// The member's leaf.
+    #[must_use]
+    pub fn leaf(&self) -> LeafIndex {
+        self.leaf
+    }
+
+    /// What was stored together with this tree. Keys of nodes that are blank in it are erased.
+    #[must_use]
+    pub fn with_tree(self, tree: &RatchetTree) -> PrivatePath {
+        let key_pairs = self.private_keys.into_iter().filter_map(|(node, private_key)| {
+            Some((node, HpkeKeyPair { private_key, public_key: tree.public_key(node)? }))
         });
+        PrivatePath { leaf: self.leaf, key_pairs: key_pairs.collect() }
     }
 }
 
 /// The leaves of the largest tree there can be.
 const LEAVES_MAX: u32 = 1 << 31;
 
-impl Decode for PrivatePath {
+impl Encode for StoredPrivatePath {
+    fn encode(&self, writer: &mut Writer) {
+        encode(self.leaf, self.private_keys.iter(), writer);
+    }
+}
+
+impl Decode for StoredPrivatePath {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let error = reader.error(DecodeErrorKind::InvalidValue("leaf of a private path"));
         // An index means the same node in every tree that is large enough.
         let size = TreeSize::from_leaves(LEAVES_MAX).ok_or(error)?;
-        let mut path = Self::empty(size.leaf(u32::decode(reader)?).ok_or(error)?);
+        let leaf = size.leaf(u32::decode(reader)?).ok_or(error)?;
+        let mut private_keys = BTreeMap::new();
         let mut elements = reader.vector()?;
         while !elements.is_empty() {
             let error = elements.error(DecodeErrorKind::InvalidValue("node of a private path"));
             let node = size.node(u32::decode(&mut elements)?);
-            let node = node.filter(|node| node.covers(path.leaf)).ok_or(error)?;
-            if path.key_pairs.insert(node, HpkeKeyPair::decode(&mut elements)?).is_some() {
+            let node = node.filter(|node| node.covers(leaf)).ok_or(error)?;
+            if private_keys.insert(node, Secret::decode(&mut elements)?).is_some() {
                 return Err(error);
             }
         }
-        Ok(path)
+        Ok(Self { leaf, private_keys })
     }
 }

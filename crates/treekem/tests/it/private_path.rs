@@ -2,7 +2,7 @@
 
 use codec::{Decode, DecodeErrorKind, Encode};
 use crypto::Secret;
-use treekem::{Error, Misuse, PrivatePath};
+use treekem::{Error, Misuse, PrivatePath, StoredPrivatePath};
 
 use crate::group::Group;
 
@@ -10,8 +10,15 @@ use crate::group::Group;
 fn a_stored_private_path_loads_unchanged_and_opens_paths() {
     let mut group = Group::warm(40, 6);
     let stored = Secret::encoding(group.private(1));
-    let loaded = PrivatePath::from_bytes(stored.expose()).unwrap();
+    let loaded = StoredPrivatePath::from_bytes(stored.expose()).unwrap();
+    assert_eq!(loaded.leaf(), group.leaf(1));
+    let loaded = loaded.with_tree(&group.tree);
     assert_eq!(Secret::encoding(&loaded), stored);
+    for (node, other) in loaded.nodes().zip(group.private(1).nodes()) {
+        assert_eq!(node, other);
+        let public_key = |path: &PrivatePath| path.key_pair(node).unwrap().public_key.clone();
+        assert_eq!(public_key(&loaded), public_key(group.private(1)));
+    }
     assert_eq!(loaded.leaf(), group.leaf(1));
     let sender = group.leaf(4);
     assert!(group.commit(sender).open(&group.suite, &loaded).is_ok());
@@ -20,15 +27,16 @@ fn a_stored_private_path_loads_unchanged_and_opens_paths() {
 #[test]
 fn stored_nodes_off_the_path_twice_or_out_of_range_are_refused() {
     let group = Group::new(41, 2);
-    let key_pair = group.private(0).key_pair(group.leaf(0).node()).unwrap().to_bytes();
+    let key_pair = group.private(0).key_pair(group.leaf(0).node()).unwrap();
+    let private_key = Secret::encoding(&key_pair.private_key);
     let stored = |leaf: u32, nodes: &[u32]| {
         let mut bytes = leaf.to_be_bytes().to_vec();
         let elements: Vec<u8> = nodes
             .iter()
-            .flat_map(|node| [&node.to_be_bytes(), key_pair.as_slice()].concat())
+            .flat_map(|node| [&node.to_be_bytes(), private_key.expose()].concat())
             .collect();
         bytes.extend(codec::Opaque::from(elements).to_bytes());
-        PrivatePath::from_bytes(&bytes).err().map(|error| error.kind)
+        StoredPrivatePath::from_bytes(&bytes).err().map(|error| error.kind)
     };
     let node = Some(DecodeErrorKind::InvalidValue("node of a private path"));
     assert_eq!(stored(1, &[1, 2]), None);
