@@ -1,16 +1,18 @@
-//! Trees with long lists of unmerged leaves: what others can make long must not be read for each
-//! of its entries.
+//! Trees on pages through whole commits, and with long lists of unmerged leaves: what others can
+//! make long must not be read for each of its entries.
+
+use std::collections::BTreeMap;
 
 use crypto::Digest;
-use testkit::{AcceptAll, NOW};
+use testkit::{AcceptAll, NOW, SeededRandom};
 use tree::rules::verify_ratchet_tree;
-use tree::{RatchetTree, TreeSize, Violation};
+use tree::{Committer, ListedProposal, PageId, ProposalSender, RatchetTree, TreeSize, Violation};
 use wire::{
     Capabilities, Credential, Extensions, LeafNode, LeafNodeSource, Node, ParentNode, Proposal,
     RatchetTreeNodes,
 };
 
-use crate::forge::{Group, LIFETIMES, broken, suite};
+use crate::forge::{CHECKS, Group, LIFETIMES, broken, listed, suite};
 
 /// A key that no other number gives.
 fn key(number: u32, kind: u8) -> Vec<u8> {
@@ -85,4 +87,119 @@ fn a_commit_of_many_adds_lists_the_leaves_that_single_adds_list() {
         let mut again = RatchetTree::from_nodes(std::mem::take(&mut nodes)).unwrap();
         assert_eq!(again.tree_hash(&group.suite).unwrap(), made.tree_hash);
     }
+}
+
+type Stored = BTreeMap<PageId, Vec<u8>>;
+
+fn stored(tree: &RatchetTree) -> Stored {
+    tree.pages().map(|page| (page, tree.page(page).unwrap().to_vec())).collect()
+}
+
+/// What is left of a list of leaves after some of them are drawn.
+fn draw(from: &mut Vec<u32>, count: usize, random: &mut SeededRandom) -> Vec<u32> {
+    let count = count.min(from.len());
+    (0..count).map(|_| from.swap_remove(random.below(from.len()))).collect()
+}
+
+/// Updates, Removes and Adds in one list, in the order of the draw.
+fn some_proposals(
+    group: &mut Group,
+    mut others: Vec<u32>,
+    random: &mut SeededRandom,
+) -> Vec<ListedProposal> {
+    let removes = match random.below(3) {
+        0 => others.len() * 3 / 4,
+        _ => random.below(3),
+    };
+    let adds = match random.below(3) {
+        0 => 40,
+        _ => random.below(3),
+    };
+    let removed = draw(&mut others, removes, random);
+    let updated = draw(&mut others, random.below(4), random);
+    let mut list: Vec<_> = updated.into_iter().map(|member| group.update(member)).collect();
+    list.extend(removed.into_iter().map(|member| group.remove(member)));
+    list.extend((0..adds).map(|_| group.add()));
+    for last in (1..list.len()).rev() {
+        list.swap(last, random.below(last + 1));
+    }
+    list
+}
+
+/// A client joins by an external commit, in place of a member or not.
+fn join_from_outside(group: &mut Group, former: Option<u32>) {
+    let person = match former {
+        Some(former) => group.member(former),
+        None => group.person(),
+    };
+    let init = Proposal::ExternalInit(b"kem output".into());
+    let proposals = [Some(init), former.map(Proposal::Remove)].into_iter().flatten();
+    let list = proposals.map(|proposal| listed(ProposalSender::Joiner, proposal));
+    let list: Vec<_> = list.collect();
+    let mut applied = tree::apply(group.base(), Committer::NewMember, &list, &CHECKS).unwrap();
+    let path = group.path(&mut applied, (Committer::NewMember, &person), |_| {});
+    let merged = applied.merge_received_path(group.base(), Committer::NewMember, &path, &CHECKS);
+    let (_, next) = merged.unwrap();
+    group.advance(&applied, next);
+}
+
+/// After each commit the rows that follow it are those of the same nodes without a history, and the
+/// indices answer as they do there. Every other candidate is dropped.
+fn rows_follow(seed: u64, members: u32, rounds: usize) {
+    let (mut group, mut random) = (Group::of(members), SeededRandom::new(seed));
+    let mut rows = stored(&group.tree);
+    for _ in 0..rounds {
+        let mut others: Vec<u32> = group.tree.members().map(|(index, _)| index.as_u32()).collect();
+        let committer = draw(&mut others, 1, &mut random)[0];
+        let dropped = some_proposals(&mut group, others.clone(), &mut random);
+        group.result(committer, &dropped).unwrap();
+        let old = group.tree.clone();
+        match random.below(6) {
+            0 => join_from_outside(&mut group, None),
+            1 => join_from_outside(&mut group, Some(committer)),
+            _ => {
+                let list = some_proposals(&mut group, others, &mut random);
+                group.commit(committer, &list);
+            }
+        }
+        for page in group.tree.changed_pages_since(&old) {
+            match group.tree.page(page) {
+                Some(bytes) => drop(rows.insert(page, bytes.to_vec())),
+                None => drop(rows.remove(&page)),
+            }
+        }
+        let mut fresh = RatchetTree::from_nodes(group.tree.to_nodes()).unwrap();
+        assert_eq!(fresh.tree_hash(&group.suite).unwrap(), group.context.tree_hash);
+        assert!(stored(&fresh) == rows && stored(&group.tree) == rows);
+        for (index, leaf) in fresh.members() {
+            assert_eq!(group.tree.find_signature_key(&leaf.signature_key), Some(index));
+        }
+        for node in (0..fresh.size().nodes()).filter_map(|number| fresh.size().node(number)) {
+            let Some(key) = fresh.public_key(node) else { continue };
+            assert_eq!(group.tree.find_encryption_key(&key), Some(node));
+        }
+        for (_, leaf) in old.members() {
+            let found = group.tree.find_encryption_key(&leaf.encryption_key);
+            assert_eq!(found, fresh.find_encryption_key(&leaf.encryption_key));
+        }
+        assert!(group.join_nodes(group.tree.to_nodes()).is_ok());
+        // The group goes on in what is stored.
+        let pages = rows.iter().map(|(id, bytes)| (*id, bytes.as_slice()));
+        let loaded = RatchetTree::from_pages((fresh.size(), &group.suite), pages).unwrap();
+        if random.below(2) == 0 {
+            group.tree = loaded;
+        }
+    }
+}
+
+#[test]
+fn rows_follow_lists_of_updates_removes_and_adds_and_joins_from_outside() {
+    for (seed, members) in [(1, 2), (2, 9), (3, 16), (4, 40)] {
+        rows_follow(seed, members, 30);
+    }
+}
+
+#[test]
+fn rows_follow_in_a_tree_of_three_bands() {
+    rows_follow(5, 260, 5);
 }
