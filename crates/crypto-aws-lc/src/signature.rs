@@ -8,7 +8,9 @@ use aws_lc_rs::signature::{
     ED25519, EcdsaKeyPair, EcdsaSigningAlgorithm, EcdsaVerificationAlgorithm, Ed25519KeyPair,
     KeyPair as _, UnparsedPublicKey,
 };
-use crypto::{CryptoError, Random, Secret, SignaturePublicKey, SignatureScheme, SignedMessage};
+use crypto::{
+    CryptoError, Random, Secret, SignaturePublicKey, SignatureScheme, SignedMessage, SigningKey,
+};
 use crypto_25519::{ed25519_verify, ed25519_verify_batch, is_weak_ed25519};
 
 const ED25519_KEY_LENGTH: usize = 32;
@@ -110,30 +112,56 @@ pub(crate) fn public_key(
     }
 }
 
+/// Keys as AWS-LC holds them; it erases them when it frees them.
+enum ReadyKey {
+    Ed25519(Ed25519KeyPair),
+    Ecdsa(EcdsaKeyPair),
+}
+
+impl SigningKey for ReadyKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        let signature = match self {
+            Self::Ed25519(key_pair) => {
+                key_pair.try_sign(message).map_err(|_| CryptoError::InvalidPrivateKey)?
+            }
+            Self::Ecdsa(key_pair) => key_pair
+                .sign(&rand::SystemRandom::new(), message)
+                .map_err(|_| CryptoError::Random)?,
+        };
+        Ok(signature.as_ref().to_vec())
+    }
+}
+
+fn ready_key(scheme: SignatureScheme, private_key: &Secret) -> Result<ReadyKey, CryptoError> {
+    if scheme == SignatureScheme::ED25519 {
+        return Ok(ReadyKey::Ed25519(parse_ed25519_key(private_key)?));
+    }
+    let curve = ecdsa(scheme)?;
+    let der = ec_private_key_der(&curve, private_key)?;
+    let key_pair = EcdsaKeyPair::from_private_key_der(curve.signing, der.expose())
+        .map_err(|_| CryptoError::InvalidPrivateKey)?;
+    Ok(ReadyKey::Ecdsa(key_pair))
+}
+
+pub(crate) fn signing_key(
+    scheme: SignatureScheme,
+    private_key: &Secret,
+) -> Result<Option<Box<dyn SigningKey>>, CryptoError> {
+    if scheme == SignatureScheme::ED448 {
+        return Ok(None);
+    }
+    Ok(Some(Box::new(ready_key(scheme, private_key)?)))
+}
+
 pub(crate) fn sign(
     scheme: SignatureScheme,
     private_key: &Secret,
     message: &[u8],
 ) -> Result<Vec<u8>, CryptoError> {
     match scheme {
-        SignatureScheme::ED25519 => {
-            let signature = parse_ed25519_key(private_key)?
-                .try_sign(message)
-                .map_err(|_| CryptoError::InvalidPrivateKey)?;
-            Ok(signature.as_ref().to_vec())
-        }
         SignatureScheme::ED448 => crypto_448::ed448_sign(private_key, message),
-        _ => sign_ecdsa(&ecdsa(scheme)?, private_key, message),
+        _ => ready_key(scheme, private_key)?.sign(message),
     }
-}
-
-fn sign_ecdsa(curve: &Ecdsa, private_key: &Secret, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
-    let der = ec_private_key_der(curve, private_key)?;
-    let key_pair = EcdsaKeyPair::from_private_key_der(curve.signing, der.expose())
-        .map_err(|_| CryptoError::InvalidPrivateKey)?;
-    let signature =
-        key_pair.sign(&rand::SystemRandom::new(), message).map_err(|_| CryptoError::Random)?;
-    Ok(signature.as_ref().to_vec())
 }
 
 /// `ECPrivateKey` (RFC 5915, section 3) with a scalar only. This is the one form from which AWS-LC

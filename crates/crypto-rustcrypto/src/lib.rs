@@ -32,7 +32,7 @@ use std::sync::Arc;
 
 use crypto::{
     AeadId, CryptoError, Digest, HashAlgorithm, HpkePublicKey, KemId, Provider, Random, Secret,
-    SignaturePublicKey, SignatureScheme, SignedMessage, SuiteParams,
+    SignaturePublicKey, SignatureScheme, SignedMessage, SigningKey, SuiteParams,
 };
 
 /// The backend; it has no state.
@@ -151,6 +151,14 @@ impl Provider for RustCrypto {
         message: &[u8],
     ) -> Result<Vec<u8>, CryptoError> {
         signature::sign(scheme, private_key, message)
+    }
+
+    fn signing_key(
+        &self,
+        scheme: SignatureScheme,
+        private_key: &Secret,
+    ) -> Result<Option<Box<dyn SigningKey>>, CryptoError> {
+        signature::signing_key(scheme, private_key)
     }
 
     fn verify(

@@ -59,6 +59,25 @@ pub(crate) fn public_key(
     }
 }
 
+/// An Ed25519 key with its public key; the library erases it when it is dropped.
+struct ReadyKey(SigningKey);
+
+impl crypto::SigningKey for ReadyKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        Ok(self.0.sign(message).to_bytes().to_vec())
+    }
+}
+
+pub(crate) fn signing_key(
+    scheme: SignatureScheme,
+    private_key: &Secret,
+) -> Result<Option<Box<dyn crypto::SigningKey>>, CryptoError> {
+    match scheme {
+        SignatureScheme::ED25519 => Ok(Some(Box::new(ReadyKey(parse_ed25519_key(private_key)?)))),
+        _ => Ok(None),
+    }
+}
+
 pub(crate) fn sign(
     scheme: SignatureScheme,
     private_key: &Secret,

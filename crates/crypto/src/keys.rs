@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use codec::{Decode, DecodeError, Encode, Opaque, Reader, Writer};
 
-use crate::{CryptoError, Provider, Random, Secret, SignatureScheme, Suite};
+use crate::{CryptoError, Provider, Random, Secret, SignatureScheme, SigningKey, Suite};
 
 macro_rules! public_key {
     ($(#[$doc:meta])* $name:ident) => {
@@ -91,6 +91,8 @@ pub struct SignatureKeyPair {
     provider: Arc<dyn Provider>,
     scheme: SignatureScheme,
     private_key: Secret,
+    /// The same key, ready to sign, if the backend keeps one.
+    ready: Option<Box<dyn SigningKey>>,
     public_key: SignaturePublicKey,
 }
 
@@ -104,8 +106,10 @@ impl SignatureKeyPair {
     /// A stored key: a seed (EdDSA) or a big-endian scalar (ECDSA).
     pub fn from_private_key(suite: &Suite, private_key: Secret) -> Result<Self, CryptoError> {
         let scheme = suite.params.signature;
-        let public_key = suite.provider.signature_public_key(scheme, &private_key)?;
-        Ok(Self { provider: Arc::clone(&suite.provider), scheme, private_key, public_key })
+        let provider = Arc::clone(&suite.provider);
+        let public_key = provider.signature_public_key(scheme, &private_key)?;
+        let ready = provider.signing_key(scheme, &private_key)?;
+        Ok(Self { provider, scheme, private_key, ready, public_key })
     }
 
     /// The private key, to be stored in a protected place.
@@ -125,6 +129,9 @@ impl Signer for SignatureKeyPair {
     }
 
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        self.provider.sign(self.scheme, &self.private_key, message)
+        match &self.ready {
+            Some(key) => key.sign(message),
+            None => self.provider.sign(self.scheme, &self.private_key, message),
+        }
     }
 }

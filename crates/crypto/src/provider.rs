@@ -11,6 +11,12 @@ pub trait Random {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), CryptoError>;
 }
 
+/// A private key that is ready to sign; [`Provider::signing_key`] makes one.
+pub trait SigningKey: Send + Sync {
+    /// [`Provider::sign`] with this key.
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, CryptoError>;
+}
+
 /// A signature with what it is verified by.
 #[derive(Clone, Copy)]
 pub struct SignedMessage<'a> {
@@ -153,6 +159,17 @@ pub trait Provider: Send + Sync {
         private_key: &Secret,
         message: &[u8],
     ) -> Result<Vec<u8>, CryptoError>;
+
+    /// A signature private key in the form that signing needs, for backends that gain by keeping
+    /// it: with Ed25519 half of the work of [`Self::sign`] is to make the key ready. It is erased
+    /// when it is dropped.
+    fn signing_key(
+        &self,
+        _scheme: SignatureScheme,
+        _private_key: &Secret,
+    ) -> Result<Option<Box<dyn SigningKey>>, CryptoError> {
+        Ok(None)
+    }
 
     /// Verifies a signature. All backends accept and refuse the same.
     ///

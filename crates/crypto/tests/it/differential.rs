@@ -1,6 +1,6 @@
 //! The two backends compute the same, on random input and at every length that matters.
 
-use crypto::{AeadId, HashAlgorithm, KemId};
+use crypto::{AeadId, HashAlgorithm, KemId, SignatureScheme};
 
 use crate::{KEMS, SCHEMES, Seeded, backends};
 
@@ -156,6 +156,27 @@ fn signatures_of_each_backend_are_verified_by_both() {
                     let message = [message.as_slice(), b"x"].concat();
                     let verified = verifier.verify(scheme, &public_key, &message, &signature);
                     assert!(verified.is_err(), "{scheme:?}, {name}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_key_that_is_kept_ready_signs_like_the_stored_one() {
+    for (name, backend) in backends() {
+        for scheme in SCHEMES {
+            let private_key = backend.signature_generate(scheme, &mut Seeded(18)).unwrap();
+            let public_key = backend.signature_public_key(scheme, &private_key).unwrap();
+            let ready = backend.signing_key(scheme, &private_key).unwrap();
+            // Whoever keeps none signs with the stored key.
+            assert!(ready.is_some() || scheme != SignatureScheme::ED25519, "{name}");
+            if let Some(key) = ready {
+                let signature = key.sign(b"message").unwrap();
+                backend.verify(scheme, &public_key, b"message", &signature).unwrap();
+                if scheme == SignatureScheme::ED25519 {
+                    let stored = backend.sign(scheme, &private_key, b"message").unwrap();
+                    assert_eq!(signature, stored, "{name}");
                 }
             }
         }
