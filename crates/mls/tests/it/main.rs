@@ -33,6 +33,7 @@ mod known_bugs_joins;
 mod known_bugs_messages;
 mod life;
 mod official;
+mod review_pages;
 mod review_rules;
 mod review_state;
 mod rows_corrupt;
