@@ -233,8 +233,8 @@ impl Client {
 
     /// Loads a stored group; `None` if there is none with this id. O(N).
     ///
-    /// Have a group once at a time: drop it before it is loaded again. Two that were loaded from the
-    /// same rows would protect with the same keys.
+    /// Have a group once at a time: drop it before it is loaded again. Two that were loaded from
+    /// the same rows would protect with the same keys.
     pub fn load_group(
         &self,
         storage: &dyn Storage,

@@ -50,8 +50,8 @@ fn all_unmerged(leaves: u32) -> Vec<Option<Node>> {
     nodes.collect()
 }
 
-/// An inviter of ill will makes the lists as long as the tree is wide. Whoever reads a whole list for
-/// each entry of another pays the square of that.
+/// An inviter of ill will makes the lists as long as the tree is wide. Whoever reads a whole list
+/// for each entry of another pays the square of that.
 #[test]
 fn a_tree_whose_parents_list_all_leaves_is_refused() {
     let suite = suite();
