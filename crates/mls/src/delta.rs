@@ -134,16 +134,6 @@ impl Delta {
     pub fn append(&mut self, mut other: Self) {
         self.changes.append(&mut other.changes);
     }
-
-    /// A second holder of the same changes: one to be stored as a candidate, one to be applied.
-    pub(crate) fn duplicate(&self) -> Self {
-        let changes = self.changes.iter().map(|change| match change {
-            Change::Put(key, value) => Change::Put(key.clone(), value.duplicate()),
-            Change::Delete(key) => Change::Delete(key.clone()),
-            Change::DeletePrefix(key) => Change::DeletePrefix(key.clone()),
-        });
-        Self { changes: changes.collect() }
-    }
 }
 
 impl Encode for RowKey {

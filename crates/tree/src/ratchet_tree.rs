@@ -75,6 +75,13 @@ impl RatchetTree {
         })
     }
 
+    /// Appends what is in a place as [`RatchetTree::node`] would be encoded.
+    pub fn encode_node(&self, node: NodeIndex, writer: &mut Writer) {
+        let Some(bytes) = self.node_bytes(node) else { return writer.write(&[0]) };
+        writer.write(&[1, if node.is_leaf() { 1 } else { 2 }]);
+        writer.write(bytes);
+    }
+
     /// The leaf, unless blank. Decoded anew each time.
     #[must_use]
     pub fn leaf(&self, leaf: LeafIndex) -> Option<Arc<LeafNode>> {
@@ -259,14 +266,7 @@ impl RatchetTree {
 impl Encode for RatchetTree {
     fn encode(&self, writer: &mut Writer) {
         writer.vector(|writer| {
-            for node in self.used_nodes() {
-                let bytes = self.node_bytes(node);
-                u8::from(bytes.is_some()).encode(writer);
-                if let Some(bytes) = bytes {
-                    (if node.is_leaf() { 1_u8 } else { 2_u8 }).encode(writer);
-                    writer.write(bytes);
-                }
-            }
+            self.used_nodes().for_each(|node| self.encode_node(node, writer));
         });
     }
 }

@@ -18,9 +18,7 @@ use wire::{
     UpdatePath, WireFormat,
 };
 
-use super::staged::{
-    BaseEpoch, CommitId, Epoch0, EpochChange, NodeChanges, PendingCommit, StagedEpoch,
-};
+use super::staged::{BaseEpoch, CommitId, Epoch0, EpochChange, PendingCommit, StagedEpoch};
 use crate::client::sign_leaf;
 use crate::epoch::{Confirmation, Epoch, EpochState, NextEpoch, Transition, provisional_context};
 use crate::rows::{put_next_epoch, put_next_tree};
@@ -407,7 +405,6 @@ impl Group {
         let id = CommitId(hash);
         let mut rows = Delta::default();
         put_next_epoch(&mut next.epoch, &mut rows);
-        let nodes = NodeChanges::between(&self.epoch.tree, &next.epoch.tree);
         let tree = next.epoch.tree.clone();
         let staged = StagedEpoch {
             base: BaseEpoch::of(&self.epoch),
@@ -417,7 +414,7 @@ impl Group {
             signer: options.leaf.signer.clone(),
         };
         let mut pending = PendingCommit { id, staged };
-        pending.put(self.group_id(), nodes, &mut delta);
+        pending.put(self.group_id(), (&self.epoch.tree, &tree), &mut delta);
         put_next_tree(self.group_id(), &self.epoch.tree, &tree, &mut pending.staged.delta);
         let group_info = group_info.map(crate::group_info::message);
         Ok(self.effect(NewCommit { pending, commit, welcomes, group_info }, delta))

@@ -194,13 +194,14 @@ impl PendingCommit {
 
     /// The row that lets the candidate survive a restart: all of it but the pages of the tree, of
     /// which it has the nodes that differ.
-    pub(crate) fn put(&self, group_id: &[u8], nodes: NodeChanges, delta: &mut Delta) {
-        let stored = StoredCandidate {
-            base: self.staged.base.clone(),
-            change: self.staged.change.clone(),
-            delta: self.staged.delta.duplicate(),
-            nodes,
-        };
+    pub(crate) fn put(
+        &self,
+        group_id: &[u8],
+        (old, new): (&RatchetTree, &RatchetTree),
+        delta: &mut Delta,
+    ) {
+        let nodes = NodeChangesRef { old, new };
+        let stored = StoredCandidateRef { staged: &self.staged, nodes };
         delta.put(Self::row(group_id, self.id), value(&stored));
     }
 
@@ -224,20 +225,20 @@ impl From<StagedCommit> for StagedEpoch {
 /// The nodes in which a candidate's tree differs from that of the epoch before, in ascending order.
 pub(crate) struct NodeChanges(Vec<(u32, Option<Node>)>);
 
-impl NodeChanges {
-    pub(crate) fn between(old: &RatchetTree, new: &RatchetTree) -> Self {
-        let changed = new.changed_since(old).into_iter();
-        Self(changed.map(|node| (node.as_u32(), new.node(node))).collect())
-    }
+/// The same nodes, in the trees.
+struct NodeChangesRef<'a> {
+    old: &'a RatchetTree,
+    new: &'a RatchetTree,
 }
 
 /// Counted and not within a vector: the leaves of a large group are longer than a vector can be.
-impl Encode for NodeChanges {
+impl Encode for NodeChangesRef<'_> {
     fn encode(&self, writer: &mut Writer) {
-        (self.0.len() as u64).encode(writer);
-        for (index, node) in &self.0 {
-            index.encode(writer);
-            node.encode(writer);
+        let changed = self.new.changed_since(self.old);
+        (changed.len() as u64).encode(writer);
+        for node in changed {
+            node.as_u32().encode(writer);
+            self.new.encode_node(node, writer);
         }
     }
 }
@@ -259,7 +260,31 @@ pub(crate) struct StoredCandidate {
     pub(crate) nodes: NodeChanges,
 }
 
-codec::fields!(StoredCandidate { base, change, delta, nodes });
+impl Decode for StoredCandidate {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            base: BaseEpoch::decode(reader)?,
+            change: EpochChange::decode(reader)?,
+            delta: Delta::decode(reader)?,
+            nodes: NodeChanges::decode(reader)?,
+        })
+    }
+}
+
+/// The same, borrowed for writing. The staged epoch has no rows of the tree yet.
+struct StoredCandidateRef<'a> {
+    staged: &'a StagedEpoch,
+    nodes: NodeChangesRef<'a>,
+}
+
+impl Encode for StoredCandidateRef<'_> {
+    fn encode(&self, writer: &mut Writer) {
+        self.staged.base.encode(writer);
+        self.staged.change.encode(writer);
+        self.staged.delta.encode(writer);
+        self.nodes.encode(writer);
+    }
+}
 
 impl StoredCandidate {
     /// The candidate as it was before it was stored. Shares what it does not change of the group's
@@ -312,15 +337,13 @@ impl Group {
 /// Leaves with their places, as stored.
 struct Places(Vec<(LeafIndex, Arc<LeafNode>)>);
 
-impl Encode for Places {
-    fn encode(&self, writer: &mut Writer) {
-        writer.vector(|writer| {
-            for (index, leaf) in &self.0 {
-                index.as_u32().encode(writer);
-                leaf.encode(writer);
-            }
-        });
-    }
+fn encode_places(places: &[(LeafIndex, Arc<LeafNode>)], writer: &mut Writer) {
+    writer.vector(|writer| {
+        for (index, leaf) in places {
+            index.as_u32().encode(writer);
+            leaf.encode(writer);
+        }
+    });
 }
 
 /// Leaf indices of stored changes: they were checked when they were made.
@@ -390,9 +413,9 @@ impl Encode for EpochChange {
     fn encode(&self, writer: &mut Writer) {
         self.epoch.encode(writer);
         self.committer.map(LeafIndex::as_u32).encode(writer);
-        Places(self.added.clone()).encode(writer);
-        Places(self.removed.clone()).encode(writer);
-        Places(self.updated.clone()).encode(writer);
+        encode_places(&self.added, writer);
+        encode_places(&self.removed, writer);
+        encode_places(&self.updated, writer);
         self.psks.encode(writer);
         Others(self.other.clone()).encode(writer);
         self.reinit.encode(writer);
