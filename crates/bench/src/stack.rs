@@ -87,6 +87,12 @@ pub trait Participant {
     fn forget(&mut self);
     /// Loads it from the store.
     fn load(&mut self) -> Result<(), Failure>;
+    /// Encrypts application data for a group that is only in the store. The group need not be in
+    /// memory afterwards.
+    fn load_and_protect(&mut self, data: &[u8]) -> Result<Bytes, Failure> {
+        self.load()?;
+        self.protect(data)
+    }
     /// What two members of an epoch agree on.
     fn epoch_authenticator(&mut self) -> Result<Vec<u8>, Failure>;
     /// What was written so far.

@@ -96,11 +96,13 @@ pub(super) fn load(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure
     let mut series: [Series; 3] = Default::default();
     for _ in stage.repetitions().take(5) {
         let [alone, sending, processing] = &mut series;
-        alone.add(opening(&mut *pair.last, |_| Ok(()))?, None);
-        sending.add(opening(&mut *pair.last, |last| last.protect(&[7; 32]).map(|_| ()))?, None);
+        alone.add(opening(&mut *pair.last, |last| last.load())?, None);
+        let send = |last: &mut dyn Participant| last.load_and_protect(&[7; 32]).map(|_| ());
+        sending.add(opening(&mut *pair.last, send)?, None);
         let committed = commit_and_apply(&mut *pair.first, Change::Update)?;
         let commit = &committed.made.commit;
-        processing.add(opening(&mut *pair.last, |last| last.process(commit))?, None);
+        let follow = |last: &mut dyn Participant| last.load().and_then(|()| last.process(commit));
+        processing.add(opening(&mut *pair.last, follow)?, None);
         assert_agreement(&mut *pair.first, &mut *pair.last)?;
     }
     let [alone, sending, processing] = series;
@@ -111,14 +113,11 @@ pub(super) fn load(stage: &mut Stage<'_>, pair: &mut Pair) -> Result<(), Failure
 
 fn opening(
     member: &mut dyn Participant,
-    then: impl FnOnce(&mut dyn Participant) -> Result<(), Failure>,
+    operation: impl FnOnce(&mut dyn Participant) -> Result<(), Failure>,
 ) -> Result<Repetition, Failure> {
     member.forget();
     let before = member.written();
-    let ((), time) = try_time(|| {
-        member.load()?;
-        then(member)
-    })?;
+    let ((), time) = try_time(|| operation(member))?;
     let ((), persist) = try_time(|| member.persist())?;
     Ok(Repetition { time, persist, stored: member.written() - before, wire: 0 })
 }

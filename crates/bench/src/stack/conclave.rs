@@ -244,6 +244,12 @@ impl Participant for Conclave {
         Ok(())
     }
 
+    fn load_and_protect(&mut self, data: &[u8]) -> Result<Bytes, Failure> {
+        let opened = self.client.open_group(&self.store, &self.group_id)?;
+        let message = opened.ok_or("no such group")?.protect(data, b"", &mut SystemRandom)?;
+        Ok(self.keep(message).to_bytes())
+    }
+
     fn epoch_authenticator(&mut self) -> Result<Vec<u8>, Failure> {
         Ok(self.group()?.epoch_authenticator().expose().to_vec())
     }
