@@ -175,10 +175,10 @@ fn an_external_commit_carries_the_removal_and_the_psks() {
         let joined = called.answer(called.external_join(Request::new(request))).unwrap();
         let mut kinds = commit_in(&joined.commit).proposals.into_iter().map(|proposal| {
             let ProposalOrRef::Proposal(proposal) = proposal else { panic!("by reference") };
-            match *proposal {
+            match &*proposal {
                 Proposal::ExternalInit(_) => "init",
                 Proposal::Remove(1) => "remove ben",
-                Proposal::PreSharedKey(id) => match id.kind {
+                Proposal::PreSharedKey(id) => match &id.kind {
                     PskKind::External { psk_id } if psk_id.as_ref() == b"which" => "which",
                     _ => "another psk",
                 },
