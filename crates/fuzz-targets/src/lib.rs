@@ -3,7 +3,7 @@
 //!
 //! The same functions run under a fuzzer (the folder `fuzz`) and as ordinary tests over the
 //! committed corpus (`tests/it`). Decoders take the bytes as they are, after an octet that chooses
-//! the structure. Everything else takes them as instructions ([`input`]): which honest bytes to
+//! the structure. Everything else takes them as instructions (`input.rs`): which honest bytes to
 //! start from, where in them to change what, and how to sign, encrypt and wrap the result. So an
 //! input means the same whatever keys the honest messages were made with, and a fuzzer gets past
 //! the signatures.
