@@ -15,10 +15,9 @@ use mls::Crypto;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tonic::transport::server::TcpIncoming;
-use tonic::{Request, Response, Status};
+use tonic::{Response, Status};
 
 use crate::client::{Blame, Failure, HarnessClient};
-use crate::proto;
 use crate::proto::mls_client_server::{MlsClient, MlsClientServer};
 
 /// The largest request. Trees of some thousand members fit.
@@ -125,54 +124,60 @@ impl From<Failure> for Status {
     }
 }
 
-/// Each RPC by the client's function of the same name.
-macro_rules! service {
-    ($($rpc:ident: $request:ident => $response:ident,)*) => {
+/// Implements [`MlsClient`] for a type: each RPC by the function of the same name of its state, which
+/// the type's own `call` reaches, with whatever lock and care for panics it needs.
+#[macro_export]
+macro_rules! implement_rpcs {
+    ($service:ty) => {
+        $crate::implement_rpcs! {
+            $service:
+            name: NameRequest => NameResponse,
+            supported_ciphersuites: SupportedCiphersuitesRequest => SupportedCiphersuitesResponse,
+            create_group: CreateGroupRequest => CreateGroupResponse,
+            create_key_package: CreateKeyPackageRequest => CreateKeyPackageResponse,
+            join_group: JoinGroupRequest => JoinGroupResponse,
+            external_join: ExternalJoinRequest => ExternalJoinResponse,
+            group_info: GroupInfoRequest => GroupInfoResponse,
+            state_auth: StateAuthRequest => StateAuthResponse,
+            export: ExportRequest => ExportResponse,
+            protect: ProtectRequest => ProtectResponse,
+            unprotect: UnprotectRequest => UnprotectResponse,
+            store_psk: StorePskRequest => StorePskResponse,
+            add_proposal: AddProposalRequest => ProposalResponse,
+            update_proposal: UpdateProposalRequest => ProposalResponse,
+            remove_proposal: RemoveProposalRequest => ProposalResponse,
+            external_psk_proposal: ExternalPskProposalRequest => ProposalResponse,
+            resumption_psk_proposal: ResumptionPskProposalRequest => ProposalResponse,
+            group_context_extensions_proposal: GroupContextExtensionsProposalRequest => ProposalResponse,
+            commit: CommitRequest => CommitResponse,
+            handle_commit: HandleCommitRequest => HandleCommitResponse,
+            handle_pending_commit: HandlePendingCommitRequest => HandleCommitResponse,
+            re_init_proposal: ReInitProposalRequest => ProposalResponse,
+            re_init_commit: CommitRequest => CommitResponse,
+            handle_pending_re_init_commit: HandlePendingCommitRequest => HandleReInitCommitResponse,
+            handle_re_init_commit: HandleCommitRequest => HandleReInitCommitResponse,
+            re_init_welcome: ReInitWelcomeRequest => CreateSubgroupResponse,
+            handle_re_init_welcome: HandleReInitWelcomeRequest => JoinGroupResponse,
+            create_branch: CreateBranchRequest => CreateSubgroupResponse,
+            handle_branch: HandleBranchRequest => HandleBranchResponse,
+            new_member_add_proposal: NewMemberAddProposalRequest => NewMemberAddProposalResponse,
+            create_external_signer: CreateExternalSignerRequest => CreateExternalSignerResponse,
+            add_external_signer: AddExternalSignerRequest => ProposalResponse,
+            external_signer_proposal: ExternalSignerProposalRequest => ProposalResponse,
+            free: FreeRequest => FreeResponse,
+        }
+    };
+    ($service:ty: $($rpc:ident: $request:ident => $response:ident,)*) => {
         #[tonic::async_trait]
-        impl MlsClient for Conclave {
+        impl $crate::proto::mls_client_server::MlsClient for $service {
             $(async fn $rpc(
                 &self,
-                request: Request<proto::$request>,
-            ) -> Result<Response<proto::$response>, Status> {
-                self.call(|client| client.$rpc(request.into_inner()))
+                request: tonic::Request<$crate::proto::$request>,
+            ) -> Result<tonic::Response<$crate::proto::$response>, tonic::Status> {
+                self.call(|state| state.$rpc(request.into_inner()))
             })*
         }
     };
 }
 
-service! {
-    name: NameRequest => NameResponse,
-    supported_ciphersuites: SupportedCiphersuitesRequest => SupportedCiphersuitesResponse,
-    create_group: CreateGroupRequest => CreateGroupResponse,
-    create_key_package: CreateKeyPackageRequest => CreateKeyPackageResponse,
-    join_group: JoinGroupRequest => JoinGroupResponse,
-    external_join: ExternalJoinRequest => ExternalJoinResponse,
-    group_info: GroupInfoRequest => GroupInfoResponse,
-    state_auth: StateAuthRequest => StateAuthResponse,
-    export: ExportRequest => ExportResponse,
-    protect: ProtectRequest => ProtectResponse,
-    unprotect: UnprotectRequest => UnprotectResponse,
-    store_psk: StorePskRequest => StorePskResponse,
-    add_proposal: AddProposalRequest => ProposalResponse,
-    update_proposal: UpdateProposalRequest => ProposalResponse,
-    remove_proposal: RemoveProposalRequest => ProposalResponse,
-    external_psk_proposal: ExternalPskProposalRequest => ProposalResponse,
-    resumption_psk_proposal: ResumptionPskProposalRequest => ProposalResponse,
-    group_context_extensions_proposal: GroupContextExtensionsProposalRequest => ProposalResponse,
-    commit: CommitRequest => CommitResponse,
-    handle_commit: HandleCommitRequest => HandleCommitResponse,
-    handle_pending_commit: HandlePendingCommitRequest => HandleCommitResponse,
-    re_init_proposal: ReInitProposalRequest => ProposalResponse,
-    re_init_commit: CommitRequest => CommitResponse,
-    handle_pending_re_init_commit: HandlePendingCommitRequest => HandleReInitCommitResponse,
-    handle_re_init_commit: HandleCommitRequest => HandleReInitCommitResponse,
-    re_init_welcome: ReInitWelcomeRequest => CreateSubgroupResponse,
-    handle_re_init_welcome: HandleReInitWelcomeRequest => JoinGroupResponse,
-    create_branch: CreateBranchRequest => CreateSubgroupResponse,
-    handle_branch: HandleBranchRequest => HandleBranchResponse,
-    new_member_add_proposal: NewMemberAddProposalRequest => NewMemberAddProposalResponse,
-    create_external_signer: CreateExternalSignerRequest => CreateExternalSignerResponse,
-    add_external_signer: AddExternalSignerRequest => ProposalResponse,
-    external_signer_proposal: ExternalSignerProposalRequest => ProposalResponse,
-    free: FreeRequest => FreeResponse,
-}
+implement_rpcs!(Conclave);
