@@ -124,8 +124,8 @@ impl From<Failure> for Status {
     }
 }
 
-/// Implements [`MlsClient`] for a type: each RPC by the function of the same name of its state, which
-/// the type's own `call` reaches, with whatever lock and care for panics it needs.
+/// Implements [`MlsClient`] for a type: each RPC by the function of the same name of its state,
+/// which the type's own `call` reaches, with whatever lock and care for panics it needs.
 #[macro_export]
 macro_rules! implement_rpcs {
     ($service:ty) => {
@@ -148,7 +148,8 @@ macro_rules! implement_rpcs {
             remove_proposal: RemoveProposalRequest => ProposalResponse,
             external_psk_proposal: ExternalPskProposalRequest => ProposalResponse,
             resumption_psk_proposal: ResumptionPskProposalRequest => ProposalResponse,
-            group_context_extensions_proposal: GroupContextExtensionsProposalRequest => ProposalResponse,
+            group_context_extensions_proposal:
+                GroupContextExtensionsProposalRequest => ProposalResponse,
             commit: CommitRequest => CommitResponse,
             handle_commit: HandleCommitRequest => HandleCommitResponse,
             handle_pending_commit: HandlePendingCommitRequest => HandleCommitResponse,
