@@ -11,6 +11,8 @@ pub enum Error {
     Key,
     /// The store does not open.
     Store(StoreError),
+    /// The certificate or its key cannot be used.
+    Tls(String),
 }
 
 impl std::fmt::Display for Error {
@@ -19,6 +21,7 @@ impl std::fmt::Display for Error {
             Self::Io(error) => error.fmt(formatter),
             Self::Key => formatter.write_str("the service's key is unusable"),
             Self::Store(error) => error.fmt(formatter),
+            Self::Tls(text) => write!(formatter, "the TLS certificate cannot be used: {text}"),
         }
     }
 }

@@ -35,6 +35,6 @@ mod service;
 pub mod store;
 
 pub use error::Error;
-pub use http::{Options, Server};
+pub use http::{Options, Server, Tls};
 pub use observe::LogSink;
 pub use service::{Response, Service};

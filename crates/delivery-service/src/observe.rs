@@ -54,6 +54,8 @@ pub(crate) struct Observer {
     requests: Mutex<BTreeMap<(&'static str, u16), Times>>,
     connections: AtomicU64,
     connections_refused: AtomicU64,
+    handshakes: AtomicU64,
+    handshakes_failed: AtomicU64,
     housekeeping_failed: AtomicU64,
     log: Option<LogSink>,
 }
@@ -100,6 +102,14 @@ impl Observer {
         self.connections_refused.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn handshake_done(&self) {
+        self.handshakes.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn handshake_failed(&self) {
+        self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn housekeeping_failed(&self) {
         self.housekeeping_failed.fetch_add(1, Ordering::Relaxed);
     }
@@ -111,10 +121,14 @@ impl Observer {
             text += &format!("# TYPE conclave_{name} {kind}\nconclave_{name} {value}\n");
         };
         single("connections", "gauge", self.connections.load(Ordering::Relaxed));
-        let refused = self.connections_refused.load(Ordering::Relaxed);
-        single("connections_refused_total", "counter", refused);
-        let failed = self.housekeeping_failed.load(Ordering::Relaxed);
-        single("housekeeping_failed_total", "counter", failed);
+        for (name, count) in [
+            ("connections_refused_total", &self.connections_refused),
+            ("tls_handshakes_total", &self.handshakes),
+            ("tls_handshakes_failed_total", &self.handshakes_failed),
+            ("housekeeping_failed_total", &self.housekeeping_failed),
+        ] {
+            single(name, "counter", count.load(Ordering::Relaxed));
+        }
         text += "# TYPE conclave_request_seconds histogram\n";
         let requests = self.requests.lock().unwrap_or_else(PoisonError::into_inner);
         for ((route, status), times) in requests.iter() {

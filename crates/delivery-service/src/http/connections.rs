@@ -1,6 +1,7 @@
 //! Accepting connections, as many as allowed, and serving requests on each.
 
 use super::requests::Shared;
+use super::tls::Handshakes;
 use crate::observe::Observer;
 use crate::service::Response;
 use delivery_api::Problem;
@@ -9,7 +10,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 
@@ -39,6 +40,8 @@ pub(super) struct Limits {
 pub(super) struct Connections {
     router: axum::Router,
     limits: Limits,
+    /// What goes before HTTP, if anything does.
+    tls: Option<Handshakes>,
     observer: Arc<Observer>,
     stopped: watch::Receiver<bool>,
     free: Arc<Semaphore>,
@@ -52,6 +55,7 @@ impl Connections {
         Self {
             router,
             limits,
+            tls: None,
             observer: Arc::clone(&shared.observer),
             stopped: shared.stopped.clone(),
             free: Arc::new(Semaphore::new(permits)),
@@ -59,8 +63,13 @@ impl Connections {
         }
     }
 
+    /// The same, over TLS.
+    pub(super) fn with_tls(self, tls: Option<Handshakes>) -> Self {
+        Self { tls, ..self }
+    }
+
     /// Accepts and serves connections for ever.
-    pub(super) async fn accept(&self, listener: &TcpListener) {
+    pub(super) async fn accept(self: &Arc<Self>, listener: &TcpListener) {
         loop {
             // Who connects, by address, is forgotten here.
             let Ok((stream, _)) = listener.accept().await else {
@@ -70,17 +79,20 @@ impl Connections {
             // Answers are small and awaited; a failure costs speed only.
             let _ = stream.set_nodelay(true);
             if let Ok(permit) = Arc::clone(&self.free).try_acquire_owned() {
-                self.observer.connection_opened();
-                let serving = self.serve(stream);
-                let observer = Arc::clone(&self.observer);
+                let this = Arc::clone(self);
                 tokio::spawn(async move {
-                    serving.await;
-                    observer.connection_closed();
+                    this.observer.connection_opened();
+                    this.converse(stream).await;
+                    this.observer.connection_closed();
                     drop(permit);
                 });
                 continue;
             }
             self.observer.connection_refused();
+            // Over TLS telling would cost a handshake: the connection is just closed.
+            if self.tls.is_some() {
+                continue;
+            }
             if let Ok(permit) = Arc::clone(&self.refusals).try_acquire_owned() {
                 tokio::spawn(async move {
                     refuse(stream).await;
@@ -96,8 +108,20 @@ impl Connections {
         let _ = self.free.acquire_many(self.limits.connections_max).await;
     }
 
+    /// Serves one connection, behind its handshake if there is one.
+    async fn converse(&self, stream: TcpStream) {
+        let Some(tls) = &self.tls else { return self.serve(stream).await };
+        match tls.accept(stream).await {
+            Some(stream) => {
+                self.observer.handshake_done();
+                self.serve(stream).await;
+            }
+            None => self.observer.handshake_failed(),
+        }
+    }
+
     /// Serves the requests of one connection until it ends or the server stops.
-    fn serve(&self, stream: TcpStream) -> impl Future<Output = ()> + Send + 'static {
+    async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let mut stopped = self.stopped.clone();
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
@@ -105,16 +129,14 @@ impl Connections {
             .max_headers(HEADERS_MAX)
             .max_header_size(HEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router.clone()));
-        async move {
-            tokio::pin!(connection);
-            // How a connection ends is the client's business.
-            tokio::select! {
-                _ = connection.as_mut() => return,
-                _ = stopped.wait_for(|stopped| *stopped) => (),
-            }
-            connection.as_mut().graceful_shutdown();
-            let _ = connection.await;
+        tokio::pin!(connection);
+        // How a connection ends is the client's business.
+        tokio::select! {
+            _ = connection.as_mut() => return,
+            _ = stopped.wait_for(|stopped| *stopped) => (),
         }
+        connection.as_mut().graceful_shutdown();
+        let _ = connection.await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! The service on a socket: HTTP/1.1, long polling, bounded everything, graceful shutdown.
 //!
 //! * `connections` accepts, limits how many there are and how long a request's head may take.
+//! * `tls` does what goes before HTTP, if the operator gave or wants a certificate.
 //! * `operator`: metrics and health, at an address of their own.
 //! * `requests`: every request takes the same way: find the route to know how large the body may
 //!   be, read the body, admit and carry out on a blocking thread (writes on the store's writer),
@@ -12,6 +13,9 @@
 mod connections;
 mod operator;
 mod requests;
+mod tls;
+
+pub use tls::Tls;
 
 use crate::core::{Config, ServiceCore};
 use crate::error::Error;
@@ -28,6 +32,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tls::{Handshakes, Identity};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
@@ -43,6 +48,12 @@ pub struct Options {
     pub head_time_max: Duration,
     /// How long a body may take to arrive.
     pub body_time_max: Duration,
+    /// Which certificate to show; plain HTTP without one.
+    pub tls: Option<Tls>,
+    /// TLS handshakes at a time; others wait for their turn.
+    pub handshakes_max: u32,
+    /// How long a TLS handshake may take, with the wait for its turn.
+    pub handshake_time_max: Duration,
     /// Where metrics and health can be asked for, by the operator only; nowhere if not given.
     pub operator: Option<SocketAddr>,
     /// Where the log goes: a line per request and event, without identifiers.
@@ -56,6 +67,9 @@ impl Default for Options {
             connections_max: 8192,
             head_time_max: Duration::from_secs(60),
             body_time_max: Duration::from_secs(60),
+            tls: None,
+            handshakes_max: 1024,
+            handshake_time_max: Duration::from_secs(10),
             operator: None,
             log: None,
         }
@@ -73,6 +87,7 @@ pub struct Server {
     address: SocketAddr,
     operator_address: Option<SocketAddr>,
     public_key: PublicKey,
+    fingerprint: Option<[u8; 32]>,
     stop: watch::Sender<bool>,
     thread: Option<JoinHandle<std::io::Result<()>>>,
 }
@@ -99,20 +114,23 @@ impl Server {
         let core = ServiceCore::new(ServiceKey::load_or_create(directory)?, options.config);
         let service = Service::new(Arc::new(core), Arc::new(store));
         let public_key = service.public_key();
+        let identity =
+            options.tls.as_ref().map(|tls| Identity::load(tls, directory)).transpose()?;
+        let fingerprint = identity.as_ref().map(Identity::fingerprint);
         let listener = listen(address)?;
         let address = listener.local_addr()?;
         let operator = options.operator.map(listen).transpose()?;
         let operator_address = operator.as_ref().map(StdListener::local_addr).transpose()?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let (stop, stopped) = watch::channel(false);
-        let listeners = Listeners { public: listener, operator };
+        let listeners = Listeners { public: listener, identity, operator };
         let thread =
             std::thread::Builder::new().name("delivery-http".to_owned()).spawn(move || {
                 let result = runtime.block_on(serve(listeners, service, options, stopped));
                 runtime.shutdown_timeout(Duration::from_secs(1));
                 result
             })?;
-        Ok(Self { address, operator_address, public_key, stop, thread: Some(thread) })
+        Ok(Self { address, operator_address, public_key, fingerprint, stop, thread: Some(thread) })
     }
 
     /// Where the service listens.
@@ -131,6 +149,12 @@ impl Server {
     #[must_use]
     pub fn public_key(&self) -> PublicKey {
         self.public_key
+    }
+
+    /// SHA-256 of the certificate that is shown, if there is TLS.
+    #[must_use]
+    pub fn certificate_fingerprint(&self) -> Option<[u8; 32]> {
+        self.fingerprint
     }
 
     /// Stops accepting, answers what is being answered, closes the store.
@@ -185,6 +209,7 @@ async fn signal() -> std::io::Result<()> {
 /// The sockets that a server accepts at.
 struct Listeners {
     public: StdListener,
+    identity: Option<Identity>,
     operator: Option<StdListener>,
 }
 
@@ -216,12 +241,16 @@ async fn serve(
         let listener = TcpListener::from_std(operator)?;
         let limits = Limits { connections_max: 64, head_time_max: options.head_time_max };
         let router = operator::router(shared.clone());
-        let connections = Connections::new(router, limits, &shared);
+        let connections = Arc::new(Connections::new(router, limits, &shared));
         tasks.spawn(async move { connections.accept(&listener).await });
     }
     let router = axum::Router::new().fallback(handle).with_state(shared.clone());
     let Options { connections_max, head_time_max, .. } = options;
-    let connections = Connections::new(router, Limits { connections_max, head_time_max }, &shared);
+    let handshakes = listeners.identity.map(|identity| {
+        Handshakes::new(&identity, options.handshakes_max, options.handshake_time_max)
+    });
+    let limits = Limits { connections_max, head_time_max };
+    let connections = Arc::new(Connections::new(router, limits, &shared).with_tls(handshakes));
     tokio::select! {
         () = connections.accept(&listener) => (),
         () = until_stopped(stopped) => (),

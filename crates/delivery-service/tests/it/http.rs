@@ -31,26 +31,7 @@ impl Client {
         authorization: Option<&str>,
         body: &[u8],
     ) -> std::io::Result<(u16, Vec<u8>)> {
-        let mut stream = TcpStream::connect(self.address)?;
-        let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
-        if let Some(authorization) = authorization {
-            head += &format!("Authorization: {authorization}\r\n");
-        }
-        head += &format!("Content-Length: {}\r\n\r\n", body.len());
-        stream.write_all(head.as_bytes())?;
-        stream.write_all(body)?;
-        let mut response = Vec::new();
-        stream.read_to_end(&mut response)?;
-        let cut = || std::io::Error::other("the response was cut off");
-        let end = response.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(cut)?;
-        let head = std::str::from_utf8(&response[..end]).unwrap().to_ascii_lowercase();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let length: usize = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length: "))
-            .map_or(0, |length| length.parse().unwrap());
-        let body = response.split_off(end + 4);
-        if body.len() == length { Ok((status, body)) } else { Err(cut()) }
+        exchange_over(&mut TcpStream::connect(self.address)?, (method, path), authorization, body)
     }
 
     /// Asks, signed by `key`; the outer error is the network's.
@@ -68,9 +49,37 @@ impl Client {
         Ok(request.answer(status, &body))
     }
 
-    fn ask<A: Decode>(&self, key: &Key, request: Request<A>) -> Result<A, Failure> {
+    pub(crate) fn ask<A: Decode>(&self, key: &Key, request: Request<A>) -> Result<A, Failure> {
         self.try_ask(key, request).unwrap()
     }
+}
+
+/// Sends raw parts over a stream that ends with the answer, and returns status and body.
+pub(crate) fn exchange_over(
+    stream: &mut (impl Read + Write),
+    (method, path): (&str, &str),
+    authorization: Option<&str>,
+    body: &[u8],
+) -> std::io::Result<(u16, Vec<u8>)> {
+    let mut head = format!("{method} {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\n");
+    if let Some(authorization) = authorization {
+        head += &format!("Authorization: {authorization}\r\n");
+    }
+    head += &format!("Content-Length: {}\r\n\r\n", body.len());
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(body)?;
+    let mut response = Vec::new();
+    stream.read_to_end(&mut response)?;
+    let cut = || std::io::Error::other("the response was cut off");
+    let end = response.windows(4).position(|four| four == b"\r\n\r\n").ok_or_else(cut)?;
+    let head = std::str::from_utf8(&response[..end]).unwrap().to_ascii_lowercase();
+    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+    let length: usize = head
+        .lines()
+        .find_map(|line| line.strip_prefix("content-length: "))
+        .map_or(0, |length| length.parse().unwrap());
+    let body = response.split_off(end + 4);
+    if body.len() == length { Ok((status, body)) } else { Err(cut()) }
 }
 
 fn bind(directory: &Directory) -> Server {

@@ -2,7 +2,7 @@
 //!
 //! `conformance!` runs each listed test on the memory model and on SQLite. What concerns files,
 //! sockets or processes has modules of its own: `connections`, `crash`, `http`,
-//! `operator`, `privacy`.
+//! `operator`, `privacy`, `tls`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -22,6 +22,7 @@ mod repair;
 mod retention;
 mod retry;
 mod sync;
+mod tls;
 mod world;
 
 macro_rules! conformance {
