@@ -53,6 +53,7 @@ impl Output {
 pub(crate) fn line(event: &Event) -> String {
     let what = match &event.kind {
         EventKind::Message { from, text } => format!("{from}: {text}"),
+        EventKind::File { from, name, size, .. } => format!("{from} shares {name}, {size} bytes"),
         EventKind::Created {} => "you created the group".to_owned(),
         EventKind::Joined { members } => format!("you joined: {}", members.join(", ")),
         EventKind::MemberAdded { by, name } => format!("{by} added {name}"),
@@ -72,6 +73,10 @@ pub(crate) fn line(event: &Event) -> String {
 pub(crate) fn event(event: &Event, name: Option<&str>) -> Value {
     let mut value = match &event.kind {
         EventKind::Message { from, text } => json!({"type": "message", "from": from, "text": text}),
+        EventKind::File { from, name, media_type, size } => json!({
+            "type": "file", "from": from, "name": name, "media_type": media_type, "size": size,
+            "number": event.number,
+        }),
         EventKind::Created {} => json!({"type": "created"}),
         EventKind::Joined { members } => json!({"type": "joined", "members": members}),
         EventKind::MemberAdded { by, name } => json!({"type": "added", "by": by, "name": name}),

@@ -15,8 +15,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+mod files;
 mod follow;
 
+pub use files::Attachment;
 use follow::Watches;
 
 /// An account on this device.

@@ -13,6 +13,8 @@ use std::fmt;
 pub enum Error {
     /// Cryptography failed: no randomness, or a damaged key.
     Crypto(CryptoError),
+    /// A file of the caller could not be read or written.
+    File(std::io::Error),
     /// The MLS library failed or refused.
     Mls(mls::Error),
     /// The caller asked for what cannot be.
@@ -40,10 +42,14 @@ pub enum Misuse {
     AmbiguousGroup(String),
     /// Others were faster too many times in a row; try again.
     Contention,
+    /// The file is too large.
+    FileTooLarge,
     /// The group cannot be used: the client was removed, or following it is not safe.
     GroupUnusable(String),
     /// A key or device is not 64 hexadecimal digits.
     InvalidKey,
+    /// A file's name or media type is empty, too long, or has characters that it must not have.
+    InvalidFileName(String),
     /// A group's name is empty or too long.
     InvalidGroupName,
     /// The name is not 1 to 64 of `a`-`z`, `0`-`9`, `.`, `_`, `-`, starting with a letter or digit.
@@ -52,6 +58,8 @@ pub enum Misuse {
     InvalidServer(String),
     /// There is no such group.
     NoSuchGroup(String),
+    /// The event is not about a file.
+    NoSuchFile,
     /// The account is not in the group.
     NotAMember(String),
     /// Removing oneself takes somebody else.
@@ -78,6 +86,7 @@ impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Crypto(error) => write!(formatter, "cryptography failed: {error}"),
+            Self::File(error) => write!(formatter, "the file cannot be used: {error}"),
             Self::Mls(error) => error.fmt(formatter),
             Self::Misuse(misuse) => misuse.fmt(formatter),
             Self::Offline(error) => error.fmt(formatter),
@@ -101,7 +110,11 @@ impl fmt::Display for Misuse {
                 write!(formatter, "several groups are called `{name}`; use the id")
             }
             Self::Contention => formatter.write_str("others were faster too many times; try again"),
+            Self::FileTooLarge => formatter.write_str("the file is too large"),
             Self::GroupUnusable(why) => write!(formatter, "the group cannot be used: {why}"),
+            Self::InvalidFileName(name) => {
+                write!(formatter, "`{}` is no name or media type of a file", name.escape_debug())
+            }
             Self::InvalidGroupName => {
                 formatter.write_str("a group's name has 1 to 100 bytes and no control characters")
             }
@@ -116,6 +129,7 @@ impl fmt::Display for Misuse {
             Self::InvalidServer(server) => {
                 write!(formatter, "`{server}` is not an address such as http://127.0.0.1:7420")
             }
+            Self::NoSuchFile => formatter.write_str("there is no such file"),
             Self::NoSuchGroup(name) => write!(formatter, "there is no group `{name}`"),
             Self::NotAMember(name) => write!(formatter, "`{name}` is not in the group"),
             Self::RemovesSelf => formatter.write_str("only somebody else can remove this account"),

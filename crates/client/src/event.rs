@@ -119,6 +119,17 @@ kinds! {
             /// Why it cannot be done.
             reason: String,
         }
+        /// Somebody shared a file: [`crate::Account::save_file`] fetches it.
+        40 File {
+            /// Who sent it.
+            from: String,
+            /// The name that the sender gave it.
+            name: String,
+            /// Its media type, for example `image/png`, as the sender says.
+            media_type: String,
+            /// Its size in bytes.
+            size: u64,
+        }
     }
 }
 
@@ -136,6 +147,16 @@ impl Stored for String {
     fn load(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let error = reader.error(DecodeErrorKind::InvalidValue("text"));
         Self::from_utf8(Opaque::decode(reader)?.into_vec()).map_err(|_| error)
+    }
+}
+
+impl Stored for u64 {
+    fn store(&self, writer: &mut Writer) {
+        self.encode(writer);
+    }
+
+    fn load(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Self::decode(reader)
     }
 }
 
@@ -166,6 +187,7 @@ mod tests {
             EventKind::Created {},
             EventKind::Joined { members: vec![text("a"), text("b")] },
             EventKind::RemovedFromGroup { by: text("alice") },
+            EventKind::File { from: text("a"), name: text("b"), media_type: text("c/d"), size: 7 },
         ] {
             assert_eq!(EventKind::from_bytes(&kind.to_bytes()), Ok(kind));
         }

@@ -3,6 +3,7 @@
 //! * To have an account, [`Account::create`]; to come back to it, [`Account::open`].
 //! * To talk: [`Account::create_group`], [`Account::add`], [`Account::remove`], [`Account::send`],
 //!   [`Account::update_keys`]; to hear, [`Account::receive`] and [`Account::follow`].
+//! * To share files: [`Account::send_file`], [`Account::save_file`].
 //! * To be sure whom one talks to: [`Account::safety_number`], [`Account::authenticator`],
 //!   [`Account::trust`]; to look after one's own keys, [`Account::rotate_root`] and
 //!   [`Account::revoke`].
@@ -36,17 +37,19 @@ mod account;
 pub mod engine;
 mod error;
 mod event;
+mod file;
 mod id;
 mod identity;
 mod message;
 mod store;
 pub mod transport;
 
-pub use account::{Account, Peek};
+pub use account::{Account, Attachment, Peek};
 pub use authentication::{AccountKey, KeySource, KnownAccount};
 pub use engine::{Done, GroupState, GroupSummary};
 pub use error::{Error, Misuse, ServiceFault};
 pub use event::{Event, EventKind};
+pub use file::FILE_BYTES_MAX;
 pub use id::GroupId;
 pub use identity::Identity;
 pub use message::TEXT_BYTES_MAX;

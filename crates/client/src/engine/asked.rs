@@ -48,7 +48,7 @@ impl Asked {
 }
 
 /// A request as it travels.
-pub(super) fn http<A: Decode>(request: &Request<A>) -> HttpRequest {
+pub(crate) fn http<A: Decode>(request: &Request<A>) -> HttpRequest {
     use delivery_api::Route;
     let wait_seconds = match request.route() {
         Route::ReadInbox { window, .. } | Route::ReadLog { window, .. } => window.wait_seconds,

@@ -6,7 +6,7 @@ use super::keys::access_seed;
 use super::{Engine, OpenGroup, check_usable, keys};
 use crate::id::{LogExtension, is_group_name};
 use crate::identity::identity_of;
-use crate::message::TEXT_BYTES_MAX;
+use crate::message::{Content, TEXT_BYTES_MAX};
 use crate::store::{GroupRecord, GroupStatus, Intent, Invitee, NewEvent, Submission};
 use crate::transport::HttpRequest;
 use crate::{Error, Event, EventKind, GroupId, Identity, Misuse, StoreError};
@@ -189,7 +189,7 @@ impl Engine {
             return Err(Misuse::TextTooLong.into());
         }
         let id = self.message_id()?;
-        self.intend(group, &Intent::Send { id, text: text.to_owned() })
+        self.intend(group, &Intent::Send { id, content: Content::Text(text.to_owned()) })
     }
 
     /// Wants new keys for this client.
@@ -200,7 +200,7 @@ impl Engine {
         self.intend(group, &Intent::Update)
     }
 
-    fn intend(&mut self, group: &GroupId, intent: &Intent) -> Result<u64, Error> {
+    pub(super) fn intend(&mut self, group: &GroupId, intent: &Intent) -> Result<u64, Error> {
         let transaction = self.store.transaction()?;
         let record = transaction.group_record(group)?;
         let record = record.ok_or_else(|| Misuse::NoSuchGroup(group.to_string()))?;

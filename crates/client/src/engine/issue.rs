@@ -105,9 +105,9 @@ impl Engine {
         let is_blocked = open.group.pending_proposals().next().is_some();
         let transaction = self.store.transaction()?;
         let (submission, pending) = match &record.intent {
-            Intent::Send { id, text } if !is_blocked => {
-                let payload = encode_payload(*id, text);
-                let effect = open.group.protect(&payload, &seen, &mut *self.random)?;
+            Intent::Send { id, content } if !is_blocked => {
+                let payload = encode_payload(*id, content.clone());
+                let effect = open.group.protect(payload.expose(), &seen, &mut *self.random)?;
                 let (message, delta) = effect.into_parts();
                 transaction.apply(&delta)?;
                 let append = Append {

@@ -21,7 +21,7 @@ use super::keys::{Keys, access_seed};
 use super::submit::is_behind;
 use super::{Engine, OpenGroup, Task};
 use crate::identity::{Identity, identity_of};
-use crate::message::{LastSeen, decode_payload};
+use crate::message::{Content, LastSeen, MessageId, decode_payload};
 use crate::store::{
     GroupRecord, GroupStatus, Intent, NewEvent, OutboxRecord, StoreTransaction, Submission,
 };
@@ -31,7 +31,7 @@ use codec::Decode;
 use crypto::CryptoError;
 use delivery_api::log::{Entry, EntryKind, LogPage};
 use delivery_api::request::{self, Failure, Window};
-use delivery_api::{ChainHash, Position, Problem, limits};
+use delivery_api::{ChainHash, DeviceId, Position, Problem, limits};
 use mls::{ApplicationMessage, EpochChange, Received, StagedEpoch};
 use std::sync::Arc;
 use wire::{LeafNode, MlsMessage};
@@ -297,12 +297,11 @@ impl Reading<'_> {
                     return Ok(());
                 }
             }
-            (Submission::Message(_), Intent::Send { id, text }) => {
+            (Submission::Message(_), Intent::Send { id, content }) => {
                 let me = &self.keys.identity;
-                let kind = EventKind::Message { from: me.name.to_string(), text };
-                let message_id = Some((me.device, id));
-                let event = NewEvent { message_id, ..self.event(position, kind, false) };
-                self.transaction.add_event(&event)?;
+                let message = (Some((me.device, id)), self.open.group.epoch());
+                let from = (me.name.to_string(), position);
+                self.said(from, message, content, false)?;
             }
             (Submission::Message(_), _) => return Err(StoreError::Corrupt("outbox").into()),
         }
@@ -415,13 +414,28 @@ impl Reading<'_> {
             return self.halt("a member saw another past in the log");
         }
         let identity = identity_of(&message.leaf);
-        let (Some((id, text)), Some(identity)) = (decode_payload(&message.data), identity) else {
+        let (Some((id, content)), Some(identity)) = (decode_payload(&message.data), identity)
+        else {
             return self.skip(entry, "a message in a form that this version does not know");
         };
-        let kind = EventKind::Message { from: identity.name.to_string(), text };
-        let message_id = Some((identity.device, id));
-        let event = self.event(entry.position, kind, true);
-        self.transaction.add_event(&NewEvent { message_id, epoch: message.epoch, ..event })?;
+        let message = (Some((identity.device, id)), message.epoch);
+        self.said((identity.name.to_string(), entry.position), message, content, true)
+    }
+
+    /// Notes what somebody said, and how to fetch it if it is a file.
+    fn said(
+        &mut self,
+        (from, position): (String, Position),
+        (message_id, epoch): (Option<(DeviceId, MessageId)>, u64),
+        content: Content,
+        unread: bool,
+    ) -> Result<(), Error> {
+        let file = content.file().cloned();
+        let event = self.event(position, content.into_event(from), unread);
+        let is_new = self.transaction.add_event(&NewEvent { message_id, epoch, ..event })?;
+        if let (true, Some(file)) = (is_new, file) {
+            self.transaction.put_file_of_last_event(&file)?;
+        }
         Ok(())
     }
 

@@ -23,6 +23,7 @@
 //! | `account` | service key, registration, stock of key packages |
 //! | `inbox`, `locate` | Welcomes: join, find the place in the log |
 //! | `issue` | from an intent to something to send |
+//! | `files` | sharing and fetching files |
 //! | `submit` | sending it, and what the service says |
 //! | `standing` | the own credential and its renewal, revoked devices, members who must go |
 //! | `log` | reading a group's log, entry by entry |
@@ -30,6 +31,7 @@
 mod accepted;
 mod account;
 mod asked;
+mod files;
 mod groups;
 mod inbox;
 mod issue;
@@ -56,6 +58,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub(crate) use asked::http;
 pub use groups::{GroupState, GroupSummary};
 pub use issue::Done;
 

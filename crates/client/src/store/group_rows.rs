@@ -4,8 +4,10 @@ use super::{
     GroupRecord, GroupStatus, IntentRecord, NewEvent, OutboxRecord, StoreError, StoreTransaction,
     Stored, Submission, value,
 };
+use crate::file::SharedFile;
 use crate::{Event, EventKind, GroupId};
 use codec::{Decode, Encode};
+use crypto::Secret;
 use delivery_api::{ChainHash, LogId, Position};
 use rusqlite::{OptionalExtension, Row, params};
 
@@ -122,6 +124,25 @@ impl StoreTransaction<'_> {
                 event.unread,
             ])?;
         Ok(added > 0)
+    }
+
+    /// Notes how to fetch the file that the event added last is about.
+    pub(crate) fn put_file_of_last_event(&self, file: &SharedFile) -> Stored<()> {
+        let column = value::to_column(&Secret::encoding(file));
+        self.0
+            .prepare_cached("INSERT INTO files (number, file) VALUES (last_insert_rowid(), ?)")?
+            .execute([column.expose()])?;
+        Ok(())
+    }
+
+    /// The file that an event is about.
+    pub(crate) fn file(&self, number: u64) -> Stored<Option<SharedFile>> {
+        let mut statement = self.0.prepare_cached("SELECT file FROM files WHERE number = ?")?;
+        let Some(column) = statement.query_row([number], |row| row.get(0)).optional()? else {
+            return Ok(None);
+        };
+        let file = SharedFile::from_bytes(value::from_column(column)?.expose());
+        file.map(Some).map_err(|_| StoreError::Corrupt("file"))
     }
 
     /// Whether an own message stands at a position: its echo is nothing new.

@@ -31,7 +31,7 @@ use std::path::Path;
 /// The schema, the first thing to read, and the rows of the MLS library. The file is marked "CnCl".
 const SCHEMA: Schema = Schema {
     application_id: 0x436e_436c,
-    version: 2,
+    version: 3,
     sql: &[storage_sqlite::SCHEMA, include_str!("schema.sql")],
 };
 

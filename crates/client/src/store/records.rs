@@ -1,6 +1,6 @@
 //! What the rows mean: one type per table, and the encodings of what is kept as bytes.
 
-use crate::message::MessageId;
+use crate::message::{Content, MessageId};
 use crate::{EventKind, GroupId};
 use authentication::DeviceCredential;
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
@@ -119,7 +119,7 @@ pub(crate) enum Intent {
         /// The message's id, the same however often it is encrypted.
         id: MessageId,
         /// What to say.
-        text: String,
+        content: Content,
     },
     /// Change the own keys.
     Update,
@@ -135,6 +135,9 @@ impl std::fmt::Display for Intent {
             }
             Self::Remove(names) => {
                 write!(formatter, "remove {}", list(names.iter().map(Name::as_str).collect()))
+            }
+            Self::Send { content: Content::File(file), .. } => {
+                write!(formatter, "send the file {}", file.name)
             }
             Self::Send { .. } => formatter.write_str("send a message"),
             Self::Update => formatter.write_str("update keys"),
@@ -155,10 +158,10 @@ impl Encode for Intent {
                     names.iter().map(|name| name.as_str().as_bytes().into()).collect();
                 names.encode(writer);
             }
-            Self::Send { id, text } => {
+            Self::Send { id, content } => {
                 3_u8.encode(writer);
                 id.encode(writer);
-                writer.opaque(text.as_bytes());
+                content.encode(writer);
             }
             Self::Update => 4_u8.encode(writer),
         }
@@ -175,11 +178,7 @@ impl Decode for Intent {
                 let names = names.iter().map(|name| parse_name(name));
                 Ok(Self::Remove(names.collect::<Option<_>>().ok_or(error)?))
             }
-            3 => {
-                let id = Decode::decode(reader)?;
-                let text = String::from_utf8(reader.opaque()?.to_vec()).map_err(|_| error)?;
-                Ok(Self::Send { id, text })
-            }
+            3 => Ok(Self::Send { id: Decode::decode(reader)?, content: Decode::decode(reader)? }),
             4 => Ok(Self::Update),
             _ => Err(error),
         }

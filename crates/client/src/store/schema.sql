@@ -49,6 +49,11 @@ CREATE TABLE history (
     message_id          BLOB,               -- of a message: its sender's device, then its id
     unread              INTEGER NOT NULL    -- 1 until it was handed to the application
 ) STRICT;
+-- How to fetch and open the files among it.
+CREATE TABLE files (
+    number              INTEGER NOT NULL PRIMARY KEY REFERENCES history (number),
+    file                BLOB NOT NULL       -- secret: a SharedFile, with its key
+) STRICT;
 CREATE UNIQUE INDEX history_messages ON history (group_id, message_id)
     WHERE message_id IS NOT NULL;
 CREATE INDEX history_by_group ON history (group_id, number);

@@ -4,6 +4,7 @@ use super::{
     AccountRecord, GroupRecord, GroupStatus, Intent, IntentRecord, Invitee, NewEvent, OutboxRecord,
     Store, StoreError, Submission,
 };
+use crate::message::Content;
 use crate::{EventKind, GroupId};
 use codec::Opaque;
 use crypto::Secret;
@@ -131,7 +132,7 @@ fn intents_keep_their_order_and_take_the_outbox_with_them() {
     let intents = [
         Intent::Add(vec![invitee]),
         Intent::Remove(vec![name("carol")]),
-        Intent::Send { id: [5; 16], text: "hé".to_owned() },
+        Intent::Send { id: [5; 16], content: Content::Text("hé".to_owned()) },
         Intent::Update,
     ];
     for intent in &intents {

@@ -5,6 +5,7 @@
 mod conversation;
 mod crashes;
 mod engine;
+mod files;
 mod races;
 mod standing;
 mod trust;

@@ -209,6 +209,7 @@ pub(crate) fn lines(events: &[Event]) -> Vec<String> {
 fn line(kind: &EventKind) -> String {
     match kind {
         EventKind::Message { from, text } => format!("{from}: {text}"),
+        EventKind::File { from, name, size, .. } => format!("{from} shares {name}, {size} bytes"),
         EventKind::Created {} => "created".to_owned(),
         EventKind::Joined { members } => format!("joined {}", members.join(",")),
         EventKind::MemberAdded { by, name } => format!("{by} added {name}"),
