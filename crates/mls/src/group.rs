@@ -12,7 +12,7 @@ use crate::delta::UnsavedFlag;
 use crate::epoch::Epoch;
 use crate::proposals::Proposals;
 use crate::sent::Sent;
-use crate::{Client, Delta, Effect, Error, Invitation, Misuse};
+use crate::{Client, ClientConfig, Delta, Effect, Error, Invitation, Misuse, Settings};
 
 /// A group.
 ///
@@ -167,6 +167,15 @@ impl Group {
             return Some(self.epoch.secrets.resumption_psk());
         }
         self.resumption_psks.get(&epoch)
+    }
+
+    /// Replaces the application's choices for this group: what its members agree on may be another
+    /// thing than in the next group. Nothing is stored; whoever loads the group again says it
+    /// again.
+    pub fn set_settings(&mut self, settings: Settings) {
+        self.epoch.messages.secret_tree_mut().set_limits(settings.ratchet_limits);
+        let config = ClientConfig { settings, ..self.client.config().clone() };
+        self.client = Client::new(config);
     }
 
     /// The proposals of this epoch that are not committed yet, oldest first.

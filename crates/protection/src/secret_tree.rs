@@ -92,6 +92,11 @@ impl SecretTree {
         tree
     }
 
+    /// Replaces the limits. Keys that are kept already stay until the next message.
+    pub fn set_limits(&mut self, limits: RatchetLimits) {
+        self.limits = limits;
+    }
+
     fn empty(size: TreeSize, limits: RatchetLimits) -> Self {
         Self {
             size,

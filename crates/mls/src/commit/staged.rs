@@ -7,7 +7,8 @@ use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer
 use crypto::{Digest, Secret, Signer, Suite};
 use tree::{AppliedProposals, LeafIndex, ListedProposal, ProposalSender, RatchetTree, TreeSize};
 use wire::{
-    LeafNode, Node, PreSharedKeyId, Proposal, ProposalType, RatchetTreeNodes, ReInit, Sender,
+    Extensions, LeafNode, Node, PreSharedKeyId, Proposal, ProposalType, RatchetTreeNodes, ReInit,
+    Sender,
 };
 
 use crate::epoch::Epoch;
@@ -39,8 +40,13 @@ pub struct EpochChange {
     pub psks: Vec<PreSharedKeyId>,
     /// Proposals of the application's own types with who made them, in the order of the commit.
     pub other: Vec<(ProposalSender, ProposalType, Vec<u8>)>,
+    /// What the commit covers, in its order: who proposed it, and of which type it is. Its Adds are
+    /// [`Self::added`] and its Removes [`Self::removed`], in the same order.
+    pub proposed: Vec<(ProposalSender, ProposalType)>,
     /// Whether the extensions of the group change.
     pub extensions_changed: bool,
+    /// The new extensions of the group, if they change.
+    pub extensions: Option<Extensions>,
     /// The parameters of the group's successor, if this closes it.
     pub reinit: Option<ReInit>,
     /// Whether this client is removed.
@@ -64,7 +70,9 @@ impl EpochChange {
             updated: applied.updated.clone(),
             psks: applied.psks.clone(),
             other: other_proposals(old.proposals),
+            proposed: proposed(old.proposals),
             extensions_changed: applied.extensions != *old.extensions,
+            extensions: (applied.extensions != *old.extensions).then(|| applied.extensions.clone()),
             reinit: applied.reinit.clone(),
             ..Self::default()
         };
@@ -80,6 +88,10 @@ impl EpochChange {
             .is_some_and(|own| change.removed.iter().any(|(removed, _)| *removed == own));
         change
     }
+}
+
+fn proposed(listed: &[ListedProposal]) -> Vec<(ProposalSender, ProposalType)> {
+    listed.iter().map(|listed| (listed.sender, listed.proposal.proposal_type())).collect()
 }
 
 fn other_proposals(listed: &[ListedProposal]) -> Vec<(ProposalSender, ProposalType, Vec<u8>)> {
@@ -368,6 +380,47 @@ impl Decode for Places {
     }
 }
 
+fn encode_sender(sender: ProposalSender, writer: &mut Writer) {
+    let sender = match sender {
+        ProposalSender::Member(leaf) => Sender::Member(leaf.as_u32()),
+        ProposalSender::External(index) => Sender::External(index),
+        ProposalSender::NewMember => Sender::NewMemberProposal,
+        ProposalSender::Joiner => Sender::NewMemberCommit,
+    };
+    sender.encode(writer);
+}
+
+fn stored_sender(reader: &mut Reader<'_>) -> Result<ProposalSender, DecodeError> {
+    let invalid = reader.error(DecodeErrorKind::InvalidValue("sender"));
+    Ok(match Sender::decode(reader)? {
+        Sender::Member(index) => ProposalSender::Member(leaf_anywhere(index).ok_or(invalid)?),
+        Sender::External(index) => ProposalSender::External(index),
+        Sender::NewMemberProposal => ProposalSender::NewMember,
+        Sender::NewMemberCommit => ProposalSender::Joiner,
+    })
+}
+
+/// What a commit covers, as stored: counted, for the same reason as [`Others`].
+struct Proposed(Vec<(ProposalSender, ProposalType)>);
+
+impl Encode for Proposed {
+    fn encode(&self, writer: &mut Writer) {
+        (self.0.len() as u64).encode(writer);
+        for (sender, proposal_type) in &self.0 {
+            encode_sender(*sender, writer);
+            proposal_type.encode(writer);
+        }
+    }
+}
+
+impl Decode for Proposed {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let proposed = (0..u64::decode(reader)?)
+            .map(|_| Ok((stored_sender(reader)?, Decode::decode(reader)?)));
+        Ok(Self(proposed.collect::<Result<_, DecodeError>>()?))
+    }
+}
+
 /// Proposals of the application's own types, as stored: counted, since they come from others and
 /// may together be longer than a vector can be.
 struct Others(Vec<(ProposalSender, ProposalType, Vec<u8>)>);
@@ -376,13 +429,7 @@ impl Encode for Others {
     fn encode(&self, writer: &mut Writer) {
         (self.0.len() as u64).encode(writer);
         for (sender, proposal_type, body) in &self.0 {
-            let sender = match *sender {
-                ProposalSender::Member(leaf) => Sender::Member(leaf.as_u32()),
-                ProposalSender::External(index) => Sender::External(index),
-                ProposalSender::NewMember => Sender::NewMemberProposal,
-                ProposalSender::Joiner => Sender::NewMemberCommit,
-            };
-            sender.encode(writer);
+            encode_sender(*sender, writer);
             proposal_type.encode(writer);
             writer.opaque(body);
         }
@@ -393,15 +440,7 @@ impl Decode for Others {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut others = Vec::new();
         for _ in 0..u64::decode(reader)? {
-            let invalid = reader.error(DecodeErrorKind::InvalidValue("sender"));
-            let sender = match Sender::decode(reader)? {
-                Sender::Member(index) => {
-                    ProposalSender::Member(leaf_anywhere(index).ok_or(invalid)?)
-                }
-                Sender::External(index) => ProposalSender::External(index),
-                Sender::NewMemberProposal => ProposalSender::NewMember,
-                Sender::NewMemberCommit => return Err(invalid),
-            };
+            let sender = stored_sender(reader)?;
             let proposal_type = ProposalType::decode(reader)?;
             others.push((sender, proposal_type, reader.opaque()?.to_vec()));
         }
@@ -418,6 +457,8 @@ impl Encode for EpochChange {
         encode_places(&self.updated, writer);
         self.psks.encode(writer);
         Others(self.other.clone()).encode(writer);
+        Proposed(self.proposed.clone()).encode(writer);
+        self.extensions.encode(writer);
         self.reinit.encode(writer);
         let flags = [self.external, self.extensions_changed, self.self_removed];
         flags.map(u8::from).encode(writer);
@@ -436,6 +477,8 @@ impl Decode for EpochChange {
         let Places(updated) = Places::decode(reader)?;
         let psks = Vec::decode(reader)?;
         let Others(other) = Others::decode(reader)?;
+        let Proposed(proposed) = Proposed::decode(reader)?;
+        let extensions = Option::decode(reader)?;
         let reinit = Option::decode(reader)?;
         let [external, extensions_changed, self_removed] =
             <[u8; 3]>::decode(reader)?.map(|flag| flag != 0);
@@ -448,7 +491,9 @@ impl Decode for EpochChange {
             updated,
             psks,
             other,
+            proposed,
             extensions_changed,
+            extensions,
             reinit,
             self_removed,
         })

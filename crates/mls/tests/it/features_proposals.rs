@@ -3,7 +3,7 @@
 
 use mls::{
     CommitOptions, Extension, ExtensionType, Extensions, GroupStatus, LeafChanges, PathChoice,
-    ProposalType, Propose, Received,
+    ProposalSender, ProposalType, Propose, Received,
 };
 use testkit::{NOW, Person, Traits, group_of};
 
@@ -83,8 +83,12 @@ fn the_extensions_of_the_group_are_replaced_all_at_once() {
         let first = Propose::GroupContextExtensions(extension(b"one"));
         let sent = commit_to_all(&mut people, 0, CommitOptions::new().propose(first));
         assert!(sent.change.extensions_changed);
+        assert_eq!(sent.change.extensions, Some(extension(b"one")));
         propose_to_all(&mut people, 1, Propose::GroupContextExtensions(extension(b"two")));
-        commit_to_all(&mut people, 2, CommitOptions::new());
+        let sent = commit_to_all(&mut people, 2, CommitOptions::new());
+        // Who wanted it is another than who did it.
+        let proposer = ProposalSender::Member(leaf_of(&people[1]));
+        assert_eq!(sent.change.proposed, [(proposer, ProposalType::GROUP_CONTEXT_EXTENSIONS)]);
         for person in &mut people {
             assert_eq!(*person.group().extensions(), extension(b"two"));
         }

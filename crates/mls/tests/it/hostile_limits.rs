@@ -268,6 +268,20 @@ fn a_ratchet_moves_as_far_forward_as_the_setting_says() {
     assert_eq!(people[1].hear(&said[0]), "0");
 }
 
+#[test]
+fn settings_of_one_group_hold_at_once_and_in_the_next_epoch() {
+    let people = &mut with_settings(|_| {});
+    let ratchet_limits = RatchetLimits { forward_max: 2, ..RatchetLimits::default() };
+    people[1].group().set_settings(Settings { ratchet_limits, ..Settings::default() });
+    for _ in 0..2 {
+        let said: Vec<_> = (0..4).map(|number: u32| people[0].say(&number.to_string())).collect();
+        assert!(matches!(refusal(&mut people[1], &said[3]), Error::Limit(_)));
+        assert_eq!(people[1].hear(&said[2]), "2");
+        let sent = people[0].commit_and_advance(CommitOptions::new());
+        people[1..].iter_mut().for_each(|person| drop(person.follow(&sent.commit)));
+    }
+}
+
 /// More commits of one epoch than the keys of which are remembered.
 #[test]
 fn a_thousand_commits_of_one_epoch_are_looked_at_and_one_is_followed() {
