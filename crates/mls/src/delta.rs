@@ -11,7 +11,14 @@
 //! When a store fails, drop the group and load it again: the store is right, the memory is ahead.
 //! Until then the group refuses to change ([`crate::Misuse::Unsaved`]); so it does after an effect
 //! was dropped.
+//!
+//! # One handle of a group
+//!
+//! Two handles that were loaded from the same rows would use the same keys. So every delta of a
+//! group begins with a [`Change::Replace`] of the row [`RowKind::Version`]: it counts the changes,
+//! and a handle whose count is not the store's writes nothing ([`crate::Misuse::Stale`]).
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -51,11 +58,13 @@ pub enum RowKind {
     PendingJoin = 12,
     /// A key package with its private keys, by reference; client-wide.
     KeyPackage = 13,
+    /// How often the rows of a group have changed.
+    Version = 14,
 }
 
 impl RowKind {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Group,
         Self::Epoch,
         Self::TreePage,
@@ -69,6 +78,7 @@ impl RowKind {
         Self::ResumptionPsk,
         Self::PendingJoin,
         Self::KeyPackage,
+        Self::Version,
     ];
 }
 
@@ -97,6 +107,9 @@ pub enum Change {
     Delete(RowKey),
     /// Deletes all rows of the key's group and kind whose id starts with the key's id.
     DeletePrefix(RowKey),
+    /// Writes a row that has the first value. If it has another, or is not there, the whole delta
+    /// is refused with [`StorageError::stale`].
+    Replace(RowKey, Secret, Secret),
 }
 
 /// The changes that make an operation durable, to be applied in order and all at once.
@@ -116,6 +129,43 @@ impl Delta {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+
+    /// Refuses a delta that replaces what is not in the store. For stores that cannot take back
+    /// what they have written: to be called before anything is.
+    ///
+    /// # Errors
+    /// [`StorageError::stale`], or the store cannot be read.
+    pub fn check_replaced(&self, storage: &dyn Storage) -> Result<(), StorageError> {
+        let mut versions: BTreeMap<&RowKey, Option<&Secret>> = BTreeMap::new();
+        for change in &self.changes {
+            match change {
+                Change::Replace(key, expected, value) => {
+                    let is_expected = match versions.get(key) {
+                        Some(written) => written.is_some_and(|written| written == expected),
+                        None => storage.read(key)?.is_some_and(|stored| stored == *expected),
+                    };
+                    if !is_expected {
+                        return Err(StorageError::stale());
+                    }
+                    versions.insert(key, Some(value));
+                }
+                Change::Put(key, value) if key.kind == RowKind::Version => {
+                    versions.insert(key, Some(value));
+                }
+                // There is one such row, without an id.
+                Change::Delete(key) | Change::DeletePrefix(key) if key.kind == RowKind::Version => {
+                    versions.insert(key, None);
+                }
+                Change::Put(..) | Change::Delete(_) | Change::DeletePrefix(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Comes before all other changes.
+    pub(crate) fn replace_first(&mut self, key: RowKey, expected: Secret, value: Secret) {
+        self.changes.insert(0, Change::Replace(key, expected, value));
     }
 
     pub(crate) fn put(&mut self, key: RowKey, value: Secret) {
@@ -170,6 +220,12 @@ impl Encode for Change {
                 3_u8.encode(writer);
                 key.encode(writer);
             }
+            Self::Replace(key, expected, value) => {
+                4_u8.encode(writer);
+                key.encode(writer);
+                expected.encode(writer);
+                value.encode(writer);
+            }
         }
     }
 }
@@ -181,6 +237,10 @@ impl Decode for Change {
             1 => Ok(Self::Put(RowKey::decode(reader)?, Secret::decode(reader)?)),
             2 => Ok(Self::Delete(RowKey::decode(reader)?)),
             3 => Ok(Self::DeletePrefix(RowKey::decode(reader)?)),
+            4 => {
+                let key = RowKey::decode(reader)?;
+                Ok(Self::Replace(key, Secret::decode(reader)?, Secret::decode(reader)?))
+            }
             _ => Err(at.error(DecodeErrorKind::InvalidValue("change"))),
         }
     }
@@ -219,7 +279,8 @@ pub trait Storage {
     /// The ids of all groups that have a row of kind [`RowKind::Group`].
     fn groups(&self) -> Result<Vec<Vec<u8>>, StorageError>;
 
-    /// Applies all changes in order, durably, or none of them.
+    /// Applies all changes in order, durably, or none of them: also if one of them is a
+    /// [`Change::Replace`] that expects another value.
     fn write(&mut self, delta: &Delta) -> Result<(), StorageError>;
 }
 
@@ -227,7 +288,31 @@ pub trait Storage {
 #[derive(Debug)]
 pub struct StorageError(pub Box<dyn std::error::Error + Send + Sync>);
 
+/// What a store says to a delta that replaces what is not in it.
+#[derive(Debug)]
+struct Stale;
+
+impl fmt::Display for Stale {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("the store has moved on without this handle of the group")
+    }
+}
+
+impl std::error::Error for Stale {}
+
 impl StorageError {
+    /// A [`Change::Replace`] found another value than it expected; nothing was written.
+    #[must_use]
+    pub fn stale() -> Self {
+        Self(Box::new(Stale))
+    }
+
+    /// Whether this is [`StorageError::stale`].
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.0.is::<Stale>()
+    }
+
     pub(crate) fn corrupt(what: &'static str) -> Self {
         Self(format!("the store holds what this library did not write: {what}").into())
     }

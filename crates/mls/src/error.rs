@@ -176,6 +176,9 @@ pub enum Misuse {
     KeyMismatch,
     /// An effect of the group was dropped, or its store refused it: load the group again.
     Unsaved,
+    /// The store has changed since the group was loaded: there is another handle of it. Nothing was
+    /// written; load the group again.
+    Stale,
 }
 
 impl fmt::Display for Misuse {
@@ -200,6 +203,7 @@ impl fmt::Display for Misuse {
             Self::UpdateOutOfPlace => "an Update is a message of its own, made by the group",
             Self::NotInOwnCapabilities => "the client's own capabilities lack this",
             Self::Unsaved => "a change of the group was not stored: load it again",
+            Self::Stale => "the store has changed since the group was loaded: load it again",
         })
     }
 }
@@ -293,7 +297,7 @@ impl From<Refusal> for Error {
 
 impl From<StorageError> for Error {
     fn from(error: StorageError) -> Self {
-        Self::Storage(error)
+        if error.is_stale() { Misuse::Stale.into() } else { Self::Storage(error) }
     }
 }
 

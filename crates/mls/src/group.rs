@@ -11,6 +11,7 @@ use wire::{Extensions, GroupContext, LeafNode, Proposal, ProposalRef, RatchetTre
 use crate::delta::UnsavedFlag;
 use crate::epoch::Epoch;
 use crate::proposals::Proposals;
+use crate::rows::put_next_version;
 use crate::sent::Sent;
 use crate::{Client, ClientConfig, Delta, Effect, Error, Invitation, Misuse, Settings};
 
@@ -46,6 +47,8 @@ pub struct Group {
     /// What the Welcome said, if the group was joined by one just now.
     pub(crate) invitation: Option<Invitation>,
     pub(crate) unsaved: UnsavedFlag,
+    /// That of the rows, once every effect so far is saved.
+    pub(crate) version: u64,
 }
 
 /// Whether a group can be used.
@@ -190,8 +193,12 @@ impl Group {
         Base { suite: &self.suite, context: &self.epoch.context, tree: &self.epoch.tree }
     }
 
-    /// An output with the rows that it waits for.
-    pub(crate) fn effect<T>(&self, output: T, delta: Delta) -> Effect<T> {
+    /// An output with the rows that it waits for, and that fit no other rows than this group's.
+    pub(crate) fn effect<T>(&mut self, output: T, mut delta: Delta) -> Effect<T> {
+        if !delta.is_empty() {
+            let group_id = &self.epoch.context.group_id;
+            self.version = put_next_version(group_id, self.version, &mut delta);
+        }
         Effect::of_group(output, delta, &self.unsaved)
     }
 

@@ -57,9 +57,10 @@ impl Storage for MemoryStorage {
     }
 
     fn write(&mut self, delta: &Delta) -> Result<(), StorageError> {
+        delta.check_replaced(self)?;
         for change in delta.changes() {
             match change {
-                Change::Put(key, value) => {
+                Change::Put(key, value) | Change::Replace(key, _, value) => {
                     self.rows.insert(key.clone(), value.duplicate());
                 }
                 Change::Delete(key) => {

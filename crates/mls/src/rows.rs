@@ -25,9 +25,9 @@ use crate::{
 };
 
 /// The format of the rows that this version writes. Those of format 1, with a row for each node of
-/// the tree, and of format 2, with public keys among the private ones, were never released and are
-/// refused.
-const FORMAT: u8 = 3;
+/// the tree, of format 2, with public keys among the private ones, and of format 3, without a
+/// version, were never released and are refused.
+const FORMAT: u8 = 4;
 
 /// A row's value: the format, then the structure.
 pub(crate) fn value(structure: &impl Encode) -> Secret {
@@ -143,6 +143,24 @@ impl Decode for GroupStatus {
     }
 }
 
+fn version_key(group_id: &[u8]) -> RowKey {
+    RowKey::new(group_id, RowKind::Version, [])
+}
+
+/// The version of the rows of a group that was not stored before. Not 0: a handle of an earlier
+/// membership in the group must not fit by chance, so it is as good as random.
+pub(crate) fn first_version(epoch: &Epoch) -> u64 {
+    let tag = epoch.confirmation_tag.iter().take(8);
+    tag.fold(0, |number, &byte| number << 8 | u64::from(byte))
+}
+
+/// Lets a delta apply only to rows of a version, and gives them the next.
+pub(crate) fn put_next_version(group_id: &[u8], version: u64, delta: &mut Delta) -> u64 {
+    let next = version.wrapping_add(1);
+    delta.replace_first(version_key(group_id), value(&version), value(&next));
+    next
+}
+
 /// The row that says that a group exists.
 pub(crate) fn put_status(group_id: &[u8], status: &GroupStatus, delta: &mut Delta) {
     delta.put(RowKey::new(group_id, RowKind::Group, []), value(status));
@@ -177,6 +195,7 @@ fn put_epoch(epoch: &Epoch, delta: &mut Delta) {
 pub(crate) fn put_first_epoch(epoch: &mut Epoch, delta: &mut Delta) {
     let group_id = epoch.context.group_id.clone();
     put_status(&group_id, &GroupStatus::Active, delta);
+    delta.put(version_key(&group_id), value(&first_version(epoch)));
     put_epoch(epoch, delta);
     for page in epoch.tree.pages() {
         put_page(&group_id, &epoch.tree, page, delta);
@@ -276,7 +295,8 @@ impl<'a> Overlay<'a> {
         let mut overlay = Self { base, changed: BTreeMap::new(), deleted_prefixes: Vec::new() };
         for change in delta.changes() {
             match change {
-                crate::Change::Put(key, value) => {
+                // Written where the delta goes, and compared there.
+                crate::Change::Put(key, value) | crate::Change::Replace(key, _, value) => {
                     overlay.changed.insert(key.clone(), Some(value.duplicate()));
                 }
                 crate::Change::Delete(key) => {
@@ -457,6 +477,9 @@ impl Group {
             return Ok(None);
         };
         let status: GroupStatus = structure(&row, "group status")?;
+        let version = storage.read(&version_key(group_id))?;
+        let version = version.ok_or_else(|| Error::corrupt("group without a version"))?;
+        let version = structure(&version, "version")?;
         let epoch = load_epoch_with(storage, group_id, client, tree)?;
         let suite = client.suite(epoch.context.cipher_suite)?;
         let size = epoch.tree.size();
@@ -473,6 +496,7 @@ impl Group {
             opened_commits: BTreeSet::new(),
             invitation: None,
             unsaved: Default::default(),
+            version,
             epoch,
         }))
     }

@@ -14,7 +14,7 @@ use crate::create::check_new_group;
 use crate::epoch::{Confirmation, Epoch, EpochState};
 use crate::group_info::verify_group_info;
 use crate::key_package::KeyPackageBundle;
-use crate::rows::{delete_group, put_first_epoch};
+use crate::rows::{delete_group, first_version, put_first_epoch};
 use crate::successor::{check_successor, keeps_group_id, stored_resumption_psk};
 use crate::{Client, Delta, Effect, Error, Group, GroupStatus, Misuse, Storage, Violation};
 
@@ -159,6 +159,7 @@ impl Client {
         // Candidates to join the same group, or what an earlier membership left.
         delete_group(&epoch.context.group_id, &mut delta);
         put_first_epoch(&mut epoch, &mut delta);
+        let version = first_version(&epoch);
         let group = Group {
             client: self.clone(),
             suite,
@@ -173,6 +174,7 @@ impl Client {
             opened_commits: Default::default(),
             invitation: None,
             unsaved: Default::default(),
+            version,
         };
         Effect::new(group, delta)
     }
@@ -233,8 +235,8 @@ impl Client {
 
     /// Loads a stored group; `None` if there is none with this id. O(N).
     ///
-    /// Have a group once at a time: drop it before it is loaded again. Two that were loaded from
-    /// the same rows would protect with the same keys.
+    /// Have a group once at a time: drop it before it is loaded again. Of two that were loaded from
+    /// the same rows only the first to change can be saved; the other is [`crate::Misuse::Stale`].
     pub fn load_group(
         &self,
         storage: &dyn Storage,

@@ -16,9 +16,7 @@ impl Client {
     /// Opens a stored group without its tree; `None` if there is none with this id. It reads the
     /// keys of who spoke in the epochs that are kept, but of the tree no more than one page.
     ///
-    /// Have a group once at a time, as after [`Client::load_group`]: a second one that was loaded
-    /// from the same rows would protect with the same keys, and one that stays while the store
-    /// moves on would write secrets of an epoch that is over.
+    /// Have a group once at a time, as after [`Client::load_group`].
     pub fn open_group(
         &self,
         storage: &dyn Storage,

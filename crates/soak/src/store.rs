@@ -114,7 +114,7 @@ impl Storage for Store {
     fn write(&mut self, delta: &Delta) -> Result<(), StorageError> {
         for change in delta.changes() {
             self.changes += 1;
-            if let mls::Change::Put(key, value) = change {
+            if let mls::Change::Put(key, value) | mls::Change::Replace(key, _, value) = change {
                 let bytes = key.group_id.len() + key.id.len() + value.expose().len();
                 self.written += bytes as u64;
             }

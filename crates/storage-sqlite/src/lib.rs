@@ -103,15 +103,27 @@ impl SqliteRows<'_> {
         statement.execute(params![group_id, *kind as u8, id, end_of_prefix(id)])
     }
 
-    fn apply(&self, delta: &Delta) -> rusqlite::Result<()> {
-        for change in delta.changes() {
-            match change {
-                Change::Put(key, value) => self.put(key, value)?,
-                Change::Delete(key) => self.delete(key)?,
-                Change::DeletePrefix(key) => self.delete_prefix(key)?,
-            };
-        }
-        Ok(())
+    /// Returns how many rows there were with the expected value: one or none.
+    fn replace(&self, key: &RowKey, expected: &Secret, value: &Secret) -> rusqlite::Result<usize> {
+        let sql = "UPDATE mls_rows SET value = ?
+            WHERE group_id = ? AND kind = ? AND id = ? AND value = ?";
+        let RowKey { group_id, kind, id } = key;
+        let mut statement = self.0.prepare_cached(sql)?;
+        let (value, expected) = (value.expose(), expected.expose());
+        statement.execute(params![value, group_id, *kind as u8, id, expected])
+    }
+
+    fn apply(&self, change: &Change) -> Result<(), StorageError> {
+        let applied = match change {
+            Change::Put(key, value) => self.put(key, value),
+            Change::Delete(key) => self.delete(key),
+            Change::DeletePrefix(key) => self.delete_prefix(key),
+            Change::Replace(key, expected, value) => match self.replace(key, expected, value) {
+                Ok(0) => return Err(StorageError::stale()),
+                replaced => replaced,
+            },
+        };
+        applied.map(drop).map_err(failed)
     }
 
     fn value(&self, key: &RowKey) -> rusqlite::Result<Option<Secret>> {
@@ -148,7 +160,8 @@ impl SqliteRows<'_> {
 }
 
 /// Reads see what the connection's transaction has written. [`Storage::write`] is whole by itself
-/// only inside a transaction, which is the caller's to begin and commit.
+/// only inside a transaction, which is the caller's to begin, to commit if the write succeeds, and
+/// to roll back if it does not.
 impl Storage for SqliteRows<'_> {
     fn read(&self, key: &RowKey) -> Result<Option<Secret>, StorageError> {
         self.value(key).map_err(failed)
@@ -168,7 +181,7 @@ impl Storage for SqliteRows<'_> {
     }
 
     fn write(&mut self, delta: &Delta) -> Result<(), StorageError> {
-        self.apply(delta).map_err(failed)
+        delta.changes().iter().try_for_each(|change| self.apply(change))
     }
 }
 
@@ -268,6 +281,26 @@ mod tests {
         assert_eq!(file.groups().unwrap(), [id]);
         let loaded = alice.client.load_group(&file, id).unwrap().unwrap();
         assert!(loaded.epoch_authenticator() == group.epoch_authenticator());
+    }
+
+    #[test]
+    fn a_stale_handle_writes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("mls.db");
+        let mut file = SqliteStorage::open(&path).unwrap();
+        let mut alice = Person::new("alice", Traits::new(1));
+        let params = GroupParams::new(CipherSuite(1));
+        let made = alice.client.create_group(&file, params, NOW, &mut alice.random).unwrap();
+        let mut first = made.save(&mut file).unwrap();
+        let id = first.group_id().to_vec();
+        let mut second = alice.client.load_group(&file, &id).unwrap().unwrap();
+        let random = &mut alice.random;
+        first.protect(b"first", b"", random).unwrap().save(&mut file).unwrap();
+        let before = dump(&file, &id);
+        let (_, delta) = second.commit(CommitOptions::new(), NOW, random).unwrap().into_parts();
+        assert!(file.write(&delta).unwrap_err().is_stale());
+        assert_eq!(dump(&file, &id), before);
+        first.protect(b"first again", b"", random).unwrap().save(&mut file).unwrap();
     }
 
     #[test]

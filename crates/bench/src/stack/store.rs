@@ -55,7 +55,7 @@ fn range<'a>(
 
 fn apply(rows: &mut BTreeMap<RowKey, Secret>, change: &Change) {
     match change {
-        Change::Put(key, value) => {
+        Change::Put(key, value) | Change::Replace(key, _, value) => {
             rows.insert(key.clone(), value.duplicate());
         }
         Change::Delete(key) => {
@@ -105,10 +105,15 @@ impl Storage for CountingStore {
     }
 
     fn write(&mut self, delta: &Delta) -> Result<(), StorageError> {
+        if let Rows::Memory(_) = &self.rows {
+            delta.check_replaced(self)?;
+        }
         for change in delta.changes() {
             self.written.rows += 1;
             self.written.bytes += match change {
-                Change::Put(key, value) => key_bytes(key) + count(value.len()),
+                Change::Put(key, value) | Change::Replace(key, _, value) => {
+                    key_bytes(key) + count(value.len())
+                }
                 Change::Delete(key) | Change::DeletePrefix(key) => key_bytes(key),
             };
         }

@@ -342,7 +342,7 @@ impl Group {
     pub fn discard(&mut self, pending: PendingCommit) -> Effect<()> {
         let mut delta = Delta::default();
         delta.delete(PendingCommit::row(self.group_id(), pending.id));
-        Effect::new((), delta)
+        self.effect((), delta)
     }
 }
 

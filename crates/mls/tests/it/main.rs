@@ -39,6 +39,7 @@ mod review_state;
 mod rows_corrupt;
 mod rows_history;
 mod rows_sizes;
+mod rows_stale;
 mod rows_twins;
 mod rows_without_tree;
 mod rules_commits;
