@@ -34,6 +34,8 @@ pub enum ExternalCommitPolicy {
     Refuse,
     /// New members, but no one may replace a former self.
     JoinOnly,
+    /// Members who replace their former selves, and nobody else.
+    ResyncOnly,
     /// New members, and former selves may be replaced if the commit uses a resumption PSK of the
     /// group.
     ResyncWithPsk,

@@ -242,7 +242,8 @@ impl Group {
             (None, Committer::Member(sender)) => (sender, applied.without_path(&self.suite)?),
             (None, Committer::NewMember) => return Err(Violation::PathMissing.into()),
         };
-        let change = self.change(&proposals, &applied, &next, (sender, committer));
+        let mut change = self.change(&proposals, &applied, &next, (sender, committer));
+        change.authenticated_data = commit.content.authenticated_data.to_vec();
         if change.self_removed {
             return Ok(self.staged(None, Delta::default(), change));
         }
@@ -316,10 +317,13 @@ impl Group {
             ExternalCommitPolicy::Allow => Ok(()),
             ExternalCommitPolicy::Refuse => Err(Violation::ExternalCommitForbidden),
             ExternalCommitPolicy::JoinOnly if resync => Err(Violation::ExternalCommitForbidden),
+            ExternalCommitPolicy::ResyncOnly if !resync => Err(Violation::ExternalCommitForbidden),
             ExternalCommitPolicy::ResyncWithPsk if resync && !with_psk => {
                 Err(Violation::ResyncWithoutPsk)
             }
-            ExternalCommitPolicy::JoinOnly | ExternalCommitPolicy::ResyncWithPsk => Ok(()),
+            ExternalCommitPolicy::JoinOnly
+            | ExternalCommitPolicy::ResyncOnly
+            | ExternalCommitPolicy::ResyncWithPsk => Ok(()),
         }
     }
 

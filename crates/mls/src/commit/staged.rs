@@ -51,6 +51,8 @@ pub struct EpochChange {
     pub reinit: Option<ReInit>,
     /// Whether this client is removed.
     pub self_removed: bool,
+    /// What a received commit authenticates beside itself; empty for an own one.
+    pub authenticated_data: Vec<u8>,
 }
 
 impl EpochChange {
@@ -494,6 +496,7 @@ impl Decode for EpochChange {
             proposed,
             extensions_changed,
             extensions,
+            authenticated_data: Vec::new(),
             reinit,
             self_removed,
         })

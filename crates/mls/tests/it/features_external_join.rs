@@ -125,11 +125,12 @@ fn a_joiner_mixes_in_external_and_resumption_psks() {
 /// a resync proves its past by a PSK.
 #[test]
 fn every_policy_on_external_commits_lets_through_what_it_says() {
-    use ExternalCommitPolicy::{Allow, JoinOnly, Refuse, ResyncWithPsk};
+    use ExternalCommitPolicy::{Allow, JoinOnly, Refuse, ResyncOnly, ResyncWithPsk};
     let table = [
         (Allow, [true, true, true]),
         (ResyncWithPsk, [true, false, true]),
         (JoinOnly, [true, false, false]),
+        (ResyncOnly, [false, true, true]),
         (Refuse, [false, false, false]),
     ];
     for (policy, allowed) in table {
