@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use crate::{Finding, Graph, Rule, is_protocol_crate};
 
-/// The arrows. What stands beside the system (lab, simulator, ...) has arrows to the top and none
+/// The arrows. What stands beside the system (lab, trials, ...) has arrows to the top and none
 /// to it.
 const ARROWS: &[(&str, &[&str])] = &[
     ("codec", &[]),
@@ -46,7 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("testkit", &["client", "delivery-service"]),
     ("fuzz-targets", &["delivery-api", "testkit", "vectors", "x509"]),
     ("vectors", &["mls", "testkit", "crypto-aws-lc", "crypto-rustcrypto"]),
-    ("simulator", &["client", "delivery-service", "testkit"]),
+    ("trials", &["client", "delivery-service", "testkit"]),
     ("soak", &["testkit"]),
     ("bench", &["client", "delivery-service", "interop", "lab", "testkit"]),
     ("tidy", &[]),

@@ -1,0 +1,17 @@
+//! Trials: service and clients together, under everything that goes wrong, and what they promise.
+//!
+//! * [`history`] records what clients asked and what they were answered, outside every process
+//!   that may be killed, and at the end what the service serves.
+//! * [`checker`] reads a history and names every breach of the guarantees G1 to G10 of
+//!   `docs/delivery-protocol.md`.
+
+pub mod checker;
+mod ed25519;
+pub mod history;
+pub mod speaker;
+pub mod toy;
+
+pub use ed25519::{Key, suite};
+
+/// Why a trial could not be carried out, as opposed to what it found.
+pub type Failure = Box<dyn std::error::Error + Send + Sync>;
