@@ -54,7 +54,7 @@ pub enum Misuse {
     InvalidGroupName,
     /// The name is not 1 to 64 of `a`-`z`, `0`-`9`, `.`, `_`, `-`, starting with a letter or digit.
     InvalidName(String),
-    /// The service's address is not `http://`, a host, and perhaps a port.
+    /// The service's address is not a [`ServiceAddress`](crate::transport::ServiceAddress).
     InvalidServer(String),
     /// There is no such group.
     NoSuchGroup(String),
@@ -127,7 +127,11 @@ impl fmt::Display for Misuse {
                  a letter or digit first"
             ),
             Self::InvalidServer(server) => {
-                write!(formatter, "`{server}` is not an address such as http://127.0.0.1:7420")
+                write!(
+                    formatter,
+                    "`{server}` is not an address such as https://chat.example or \
+                     http://127.0.0.1:7420, or the certificate to trust there is none"
+                )
             }
             Self::NoSuchFile => formatter.write_str("there is no such file"),
             Self::NoSuchGroup(name) => write!(formatter, "there is no group `{name}`"),

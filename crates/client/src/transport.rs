@@ -3,14 +3,23 @@
 //!
 //! * [`Transport`] is what a client needs: one request, one answer, blocking. Tests and simulations
 //!   bring their own.
-//! * [`HttpTransport`] is the real one. It speaks plain HTTP/1.1; requests are signed, and bodies
-//!   sealed by MLS, but an observer of the network sees who asks for what. TLS is to come.
+//! * [`HttpTransport`] is the real one: HTTP/1.1 over TLS 1.3. Without TLS requests are signed all the
+//!   same, and bodies sealed by MLS, but an observer of the network sees who asks for what.
+//! * [`ServiceAddress`] says where a service is and whose certificate it must show.
 //!
 //! A transport never retries: whether a request may be sent again is the engine's to say.
+
+mod address;
+mod tls;
+
+pub use address::{ServiceAddress, Trust};
 
 use crate::Misuse;
 use delivery_api::{Method, limits};
 use std::time::Duration;
+use tls::TlsConnector;
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::{Connector, TcpConnector};
 
 /// How long to wait for a connection.
 const CONNECT_SECONDS_MAX: u64 = 10;
@@ -76,13 +85,9 @@ impl HttpTransport {
     /// A transport to the service at `server`, for example `http://127.0.0.1:7420`.
     ///
     /// # Errors
-    /// `server` is not `http://`, a host, and perhaps a port.
+    /// `server` is not a [`ServiceAddress`], or the certificates in it are none.
     pub fn new(server: &str) -> Result<Self, Misuse> {
-        let server = server.trim_end_matches('/');
-        let host = server.strip_prefix("http://").unwrap_or_default();
-        if host.is_empty() || host.contains(['/', '?', '#', '@']) {
-            return Err(Misuse::InvalidServer(server.to_owned()));
-        }
+        let address = ServiceAddress::parse(server)?;
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)
@@ -90,7 +95,14 @@ impl HttpTransport {
             // Whoever wants a proxy configures one here; the environment does not decide silently.
             .proxy(None)
             .build();
-        Ok(Self { agent: config.into(), server: server.to_owned() })
+        let (tcp, resolver) = (().chain(TcpConnector::default()), DefaultResolver::default());
+        let agent = if address.is_tls() {
+            let connector = tcp.chain(TlsConnector(tls::config(&address)?));
+            ureq::Agent::with_parts(config, connector, resolver)
+        } else {
+            ureq::Agent::with_parts(config, tcp, resolver)
+        };
+        Ok(Self { agent, server: address.url() })
     }
 
     fn carry(&self, request: &HttpRequest) -> Result<HttpResponse, ureq::Error> {
@@ -118,20 +130,5 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
         self.carry(request).map_err(|error| TransportError(error.to_string()))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::HttpTransport;
-
-    #[test]
-    fn only_plain_addresses_are_taken() {
-        for good in ["http://127.0.0.1:1", "http://delivery.example/", "http://[::1]:80"] {
-            assert!(HttpTransport::new(good).is_ok(), "{good}");
-        }
-        for bad in ["", "http://", "https://a", "127.0.0.1:1", "http://a/b", "http://u@a"] {
-            assert!(HttpTransport::new(bad).is_err(), "{bad}");
-        }
     }
 }
