@@ -4,7 +4,9 @@ use crate::Common;
 use crate::failure::Failure;
 use crate::output::Output;
 use client::KeySource;
+use client::transport::ServiceAddress;
 use serde_json::json;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Account {
@@ -12,9 +14,15 @@ pub(crate) enum Account {
     Create {
         /// Its name: 1 to 64 of a-z, 0-9, `.`, `_`, `-`
         name: String,
-        /// The delivery service
+        /// The delivery service, as it prints its address
         #[arg(long, value_name = "URL")]
         server: String,
+        /// Believe the service if one of these authorities certifies it (PEM)
+        #[arg(long, value_name = "FILE", conflicts_with = "fingerprint")]
+        ca: Option<PathBuf>,
+        /// Believe the service by its certificate's SHA-256, in hexadecimal digits
+        #[arg(long, value_name = "HEX")]
+        fingerprint: Option<String>,
     },
     /// Take this account's word back for one of its devices: others remove it from their groups
     Revoke {
@@ -42,7 +50,8 @@ pub(crate) enum Account {
 impl Account {
     pub(crate) fn run(self, common: &Common, output: &mut Output) -> Result<(), Failure> {
         let account = match self {
-            Self::Create { name, server } => {
+            Self::Create { name, server, ca, fingerprint } => {
+                let server = address(&server, ca.as_deref(), fingerprint.as_deref())?;
                 client::Account::create(common.home()?, &name, &server)?
             }
             Self::Revoke { device } => {
@@ -72,6 +81,17 @@ impl Account {
         });
         output.print(&text, &value)
     }
+}
+
+/// The service's address together with what its certificate is held against.
+fn address(server: &str, ca: Option<&Path>, fingerprint: Option<&str>) -> Result<String, Failure> {
+    let address = ServiceAddress::parse(server).map_err(client::Error::from)?;
+    let address = match (ca, fingerprint) {
+        (Some(file), _) => address.with_authorities(&std::fs::read(file)?),
+        (None, Some(digits)) => address.with_fingerprint(digits),
+        (None, None) => Ok(address),
+    };
+    Ok(address.map_err(client::Error::from)?.to_string())
 }
 
 fn safety_number(common: &Common, output: &mut Output, name: &str) -> Result<(), Failure> {

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::output::Output;
 use delivery_service::core::Config;
-use delivery_service::{LogSink, Options, Server};
+use delivery_service::{LogSink, Options, Server, Tls};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -16,6 +16,18 @@ pub(crate) struct Serve {
     /// Where to listen; port 0 takes any
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7420")]
     listen: SocketAddr,
+    /// Serve over TLS with the certificates in this file (PEM, the service's own first)
+    #[arg(long, value_name = "FILE", requires = "tls_key", conflicts_with = "tls_self_made")]
+    tls_cert: Option<PathBuf>,
+    /// The private key of the certificate (PEM)
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// Serve over TLS with a certificate made here and kept in the store's folder, for local use
+    #[arg(long)]
+    tls_self_made: bool,
+    /// A further host name or address for the self-made certificate, when it is made
+    #[arg(long, value_name = "NAME", requires = "tls_self_made")]
+    tls_name: Vec<String>,
     /// Where the operator can ask for /metrics, /health/live and /health/ready
     #[arg(long, value_name = "ADDR")]
     operator: Option<SocketAddr>,
@@ -38,13 +50,49 @@ impl Serve {
             ..Config::default()
         };
         let log = self.log.then(LogSink::stderr);
-        let options = Options { config, operator: self.operator, log, ..Options::default() };
+        let tls = self.tls();
+        if tls.is_none() && !self.listen.ip().is_loopback() {
+            output.warn(
+                "NO TLS, and others can reach this address: whoever watches the network sees who \
+                 asks for what. Give --tls-cert and --tls-key, or put a proxy with TLS in front",
+            );
+        }
+        let options = Options { config, tls, operator: self.operator, log, ..Options::default() };
         let server = Server::bind_with(self.listen, &self.data, options)?;
-        let url = format!("http://{}", server.local_addr());
+        let scheme = if server.certificate_fingerprint().is_some() { "https" } else { "http" };
+        let url = format!("{scheme}://{}", server.local_addr());
+        let fingerprint = server.certificate_fingerprint().map(|bytes| hex(&bytes));
+        // What clients give as the address: with the fingerprint where nobody certifies it.
+        let address = match &fingerprint {
+            Some(fingerprint) if self.tls_self_made => format!("{url}#sha256:{fingerprint}"),
+            _ => url.clone(),
+        };
         let key = server.public_key().to_string();
         let operator = server.operator_addr().map(|address| format!("http://{address}"));
-        let value = json!({"type": "listening", "url": url, "key": key, "operator": operator});
-        output.print(&format!("listening at {url}, key {key}"), &value)?;
+        let value = json!({
+            "type": "listening", "url": url, "address": address, "key": key,
+            "certificate_sha256": fingerprint, "operator": operator,
+        });
+        output.print(&format!("listening at {address}, key {key}"), &value)?;
         Ok(server.run_until_signal()?)
     }
+
+    /// Which certificate is asked for.
+    fn tls(&self) -> Option<Tls> {
+        if self.tls_self_made {
+            let mut names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned).to_vec();
+            let ip = self.listen.ip();
+            if !ip.is_loopback() && !ip.is_unspecified() {
+                names.push(ip.to_string());
+            }
+            names.extend(self.tls_name.iter().cloned());
+            return Some(Tls::SelfMade { names });
+        }
+        let (certificates, key) = (self.tls_cert.clone()?, self.tls_key.clone()?);
+        Some(Tls::Files { certificates, key })
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

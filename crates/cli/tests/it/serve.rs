@@ -39,3 +39,53 @@ fn an_operator_sees_metrics_health_and_a_log() {
     assert_eq!(event()["event"], "started");
     assert_eq!(event()["route"], "health");
 }
+
+#[test]
+fn a_self_made_certificate_is_pinned_by_address_fingerprint_or_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("service");
+    let arguments = ["serve", "--listen", "127.0.0.1:0", "--tls-self-made", "--json", "--data"];
+    let mut command = conclave(&arguments);
+    command.arg(&data);
+    let mut process = Running::start(command);
+    let line: serde_json::Value = serde_json::from_str(&process.line()).unwrap();
+    let text = |field: &str| line[field].as_str().unwrap().to_owned();
+    let (url, address, hash) = (text("url"), text("address"), text("certificate_sha256"));
+    assert_eq!(address, format!("{url}#sha256:{hash}"));
+    let create = |name: &str, server: &str, more: &[&str]| {
+        let mut command = conclave(&["account", "create", name, "--server", server]);
+        command.args(more).env("CONCLAVE_HOME", folder.path().join(name));
+        // What the system trusts is not asked.
+        command.output().unwrap()
+    };
+    let file = data.join("tls-certificate.pem").to_str().unwrap().to_owned();
+    assert!(create("alice", &address, &[]).status.success());
+    assert!(create("bob", &url, &["--fingerprint", &hash]).status.success());
+    let carol = create("carol", &url, &["--ca", &file]);
+    assert!(carol.status.success(), "{}", String::from_utf8_lossy(&carol.stderr));
+    // Nobody certifies it otherwise, and another fingerprint is another service.
+    assert_eq!(create("dave", &url, &[]).status.code(), Some(4));
+    let wrong = hash.replace(['0', '1', '2'], "3");
+    assert_eq!(create("dave", &url, &["--fingerprint", &wrong]).status.code(), Some(4));
+    let plain = url.replace("https", "http");
+    assert_eq!(create("dave", &plain, &[]).status.code(), Some(4));
+    assert_eq!(create("dave", &plain, &["--fingerprint", &hash]).status.code(), Some(3));
+    // The account goes on by what it was made with.
+    for name in ["alice", "bob", "carol"] {
+        let mut command = conclave(&["receive"]);
+        let output = command.env("CONCLAVE_HOME", folder.path().join(name)).output().unwrap();
+        assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+}
+
+#[test]
+fn listening_for_others_without_tls_is_warned_about() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("log");
+    let mut command = conclave(&["serve", "--listen", "0.0.0.0:0", "--data"]);
+    command.arg(folder.path().join("service"));
+    command.stderr(Stdio::from(std::fs::File::create(&log).unwrap()));
+    let mut process = Running::start(command);
+    assert!(process.line().starts_with("listening at http://0.0.0.0:"));
+    assert!(std::fs::read_to_string(log).unwrap().contains("NO TLS"));
+}

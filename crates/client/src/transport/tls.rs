@@ -35,9 +35,12 @@ pub(super) fn config(address: &ServiceAddress) -> Result<Arc<ClientConfig>, Misu
             }
             builder.with_root_certificates(roots)
         }
-        Trust::Fingerprint(fingerprint) => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Pin { fingerprint: *fingerprint, provider })),
+        Trust::Fingerprint(fingerprint) => {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(Pin {
+                fingerprint: *fingerprint,
+                provider,
+            }))
+        }
         Trust::System => {
             let mut roots = RootCertStore::empty();
             // Whatever cannot be read is not trusted.
