@@ -6,11 +6,18 @@
 
 mod base64;
 mod commands;
+mod config;
 mod failure;
+mod files;
 mod output;
+mod progress;
 
 use clap::{Parser, Subcommand};
-use commands::{account, ca, demo, group, inspect, interop, mls, receive, send, serve, vectors};
+use commands::{
+    account, ca, completions, demo, fetch, group, inspect, interop, man, mls, receive, send, serve,
+    vectors,
+};
+use config::Config;
 use failure::Failure;
 use output::Output;
 use std::path::PathBuf;
@@ -35,6 +42,9 @@ struct Common {
     /// Print JSON, one object a line
     #[arg(long, global = true)]
     json: bool,
+    /// What the configuration file says.
+    #[arg(skip)]
+    config: Config,
 }
 
 #[derive(Subcommand)]
@@ -45,8 +55,12 @@ enum Command {
     /// Be an authority that certifies keys for `mls --certificate`
     #[command(subcommand)]
     Ca(ca::Ca),
+    /// Print what a shell needs to complete the command line
+    Completions(completions::Completions),
     /// Hold a whole conversation on this machine and check it
     Demo(demo::Demo),
+    /// Fetch a file that somebody shared
+    Fetch(fetch::Fetch),
     /// Make, change and look at groups
     #[command(subcommand)]
     Group(group::Group),
@@ -55,11 +69,13 @@ enum Command {
     /// Be tested, and test others, with the MLS working group's scenarios
     #[command(subcommand)]
     Interop(interop::Interop),
+    /// Print or write the manual pages
+    Man(man::Man),
     /// An offline MLS client: every operation on files
     Mls(Box<mls::Mls>),
     /// Fetch and print what is new
     Receive(receive::Receive),
-    /// Say something in a group
+    /// Say something in a group, or share a file
     Send(send::Send),
     /// Run the delivery service
     Serve(serve::Serve),
@@ -75,22 +91,33 @@ impl Common {
     }
 
     fn home(&self) -> Result<&std::path::Path, Failure> {
-        self.home.as_deref().ok_or_else(|| {
+        self.home.as_deref().or(self.config.home.as_deref()).ok_or_else(|| {
             Failure::usage("which account? Give --home DIR or set CONCLAVE_HOME".to_owned())
+        })
+    }
+
+    /// The delivery service of a new account.
+    fn server(&self, given: Option<String>) -> Result<String, Failure> {
+        given.or_else(|| self.config.server.clone()).ok_or_else(|| {
+            Failure::usage("which service? Give --server URL or set CONCLAVE_SERVER".to_owned())
         })
     }
 }
 
 fn run(arguments: Arguments) -> Result<(), Failure> {
-    let Arguments { common, command } = arguments;
+    let Arguments { mut common, command } = arguments;
+    common.config = Config::read()?;
     let mut output = Output::new(common.json);
     match command {
         Command::Account(command) => command.run(&common, &mut output),
         Command::Ca(command) => command.run(&mut output),
+        Command::Completions(command) => command.run(&mut output),
         Command::Demo(command) => command.run(&mut output),
+        Command::Fetch(command) => command.run(&common, &mut output),
         Command::Group(command) => command.run(&common, &mut output),
         Command::Inspect(command) => command.run(&mut output),
         Command::Interop(command) => command.run(&mut output),
+        Command::Man(command) => command.run(&mut output),
         Command::Mls(command) => command.run(&mut output),
         Command::Receive(command) => command.run(&common, &mut output),
         Command::Send(command) => command.run(&common, &mut output),

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use client::{Event, EventKind, GroupSummary};
 use serde_json::{Value, json};
 use std::io::Write;
+use std::path::Path;
 
 /// Standard output in the form that was asked for.
 pub(crate) struct Output {
@@ -53,7 +54,9 @@ impl Output {
 pub(crate) fn line(event: &Event) -> String {
     let what = match &event.kind {
         EventKind::Message { from, text } => format!("{from}: {text}"),
-        EventKind::File { from, name, size, .. } => format!("{from} shares {name}, {size} bytes"),
+        EventKind::File { from, name, size, .. } => {
+            format!("{from} shares file {}: {name}, {size} bytes", event.number)
+        }
         EventKind::Created {} => "you created the group".to_owned(),
         EventKind::Joined { members } => format!("you joined: {}", members.join(", ")),
         EventKind::MemberAdded { by, name } => format!("{by} added {name}"),
@@ -66,7 +69,39 @@ pub(crate) fn line(event: &Event) -> String {
         EventKind::IntentFailed { what, reason } => format!("(could not {what}: {reason})"),
         other => format!("({other:?})"),
     };
-    format!("epoch {:<3} {what}", event.epoch)
+    format!("epoch {:<3} {}", event.epoch, printable(&what))
+}
+
+/// What others wrote, so that it does nothing to a terminal and keeps to its own line: control
+/// characters and marks of direction are shown, not sent.
+pub(crate) fn printable(text: &str) -> String {
+    let is_plain = |letter: char| !letter.is_control() && !DIRECTION_MARKS.contains(&letter);
+    let mut shown = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '\t' => shown.push(' '),
+            _ if is_plain(letter) => shown.push(letter),
+            _ => shown.extend(letter.escape_default()),
+        }
+    }
+    shown
+}
+
+/// Characters that reorder what stands around them (UAX 9).
+const DIRECTION_MARKS: [char; 12] = [
+    '\u{61c}', '\u{200e}', '\u{200f}', '\u{202a}', '\u{202b}', '\u{202c}', '\u{202d}', '\u{202e}',
+    '\u{2066}', '\u{2067}', '\u{2068}', '\u{2069}',
+];
+
+/// A file that was fetched, for programs.
+pub(crate) fn saved(event: &Event, group: Option<&str>, path: &Path) -> Value {
+    json!({
+        "type": "saved",
+        "group": event.group.as_ref().map(ToString::to_string),
+        "group_name": group,
+        "number": event.number,
+        "path": path.display().to_string(),
+    })
 }
 
 /// An event for programs. `name` is the group's.
@@ -123,4 +158,16 @@ pub(crate) fn group(group: &GroupSummary) -> Value {
 /// Bytes as hexadecimal digits.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::printable;
+
+    #[test]
+    fn words_of_others_do_nothing_to_a_terminal() {
+        assert_eq!(printable("h\u{e9}, \u{5d0} \u{1f331}"), "h\u{e9}, \u{5d0} \u{1f331}");
+        assert_eq!(printable("a\x1b[2Jb\nepoch 1 bob: hi\tx"), "a\\u{1b}[2Jb\\nepoch 1 bob: hi x");
+        assert_eq!(printable("a\u{202e}b"), "a\\u{202e}b");
+    }
 }

@@ -15,8 +15,8 @@ pub(crate) enum Account {
         /// Its name: 1 to 64 of a-z, 0-9, `.`, `_`, `-`
         name: String,
         /// The delivery service, as it prints its address
-        #[arg(long, value_name = "URL")]
-        server: String,
+        #[arg(long, env = "CONCLAVE_SERVER", value_name = "URL")]
+        server: Option<String>,
         /// Believe the service if one of these authorities certifies it (PEM)
         #[arg(long, value_name = "FILE", conflicts_with = "fingerprint")]
         ca: Option<PathBuf>,
@@ -51,6 +51,7 @@ impl Account {
     pub(crate) fn run(self, common: &Common, output: &mut Output) -> Result<(), Failure> {
         let account = match self {
             Self::Create { name, server, ca, fingerprint } => {
+                let server = common.server(server)?;
                 let server = address(&server, ca.as_deref(), fingerprint.as_deref())?;
                 client::Account::create(common.home()?, &name, &server)?
             }

@@ -2,10 +2,13 @@
 
 pub(crate) mod account;
 pub(crate) mod ca;
+pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod fetch;
 pub(crate) mod group;
 pub(crate) mod inspect;
 pub(crate) mod interop;
+pub(crate) mod man;
 pub(crate) mod mls;
 pub(crate) mod receive;
 pub(crate) mod send;

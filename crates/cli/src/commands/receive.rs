@@ -2,9 +2,11 @@
 
 use crate::Common;
 use crate::failure::Failure;
+use crate::files;
 use crate::output::{self, Output};
-use client::{Account, Error, Event};
+use client::{Account, Error, Event, EventKind};
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// How long one wait for news lasts, in seconds; the service allows no more than 30.
@@ -18,22 +20,26 @@ pub(crate) struct Receive {
     /// Go on until interrupted
     #[arg(long)]
     follow: bool,
+    /// Fetch the files that are shared into this folder
+    #[arg(long, value_name = "DIR")]
+    save: Option<PathBuf>,
 }
 
 impl Receive {
     pub(crate) fn run(self, common: &Common, output: &mut Output) -> Result<(), Failure> {
         let mut account = common.account()?;
         let events = account.receive()?;
-        print(&mut account, &events, output)?;
-        if self.follow { follow(&mut account, output) } else { Ok(()) }
+        let save = self.save.as_deref();
+        print(&mut account, &events, save, output)?;
+        if self.follow { follow(&mut account, save, output) } else { Ok(()) }
     }
 }
 
 /// Goes on until interrupted, also while the service cannot be reached.
-fn follow(account: &mut Account, output: &mut Output) -> Result<(), Failure> {
+fn follow(account: &mut Account, save: Option<&Path>, output: &mut Output) -> Result<(), Failure> {
     loop {
         match account.follow(WAIT_SECONDS) {
-            Ok(events) => print(account, &events, output)?,
+            Ok(events) => print(account, &events, save, output)?,
             // It may come back; everything that was missed comes then.
             Err(error @ Error::Offline(_)) => {
                 output.warn(&error.to_string());
@@ -45,7 +51,12 @@ fn follow(account: &mut Account, output: &mut Output) -> Result<(), Failure> {
 }
 
 /// Prints events, and only then counts them as taken.
-fn print(account: &mut Account, events: &[Event], output: &mut Output) -> Result<(), Failure> {
+fn print(
+    account: &mut Account,
+    events: &[Event],
+    save: Option<&Path>,
+    output: &mut Output,
+) -> Result<(), Failure> {
     if events.is_empty() {
         return Ok(());
     }
@@ -55,6 +66,29 @@ fn print(account: &mut Account, events: &[Event], output: &mut Output) -> Result
         let name = event.group.as_ref().and_then(|group| names.get(group).copied());
         let text = format!("{}  {}", name.unwrap_or("-"), output::line(event));
         output.print(&text, &output::event(event, name))?;
+        if let (Some(folder), EventKind::File { .. }) = (save, &event.kind) {
+            fetch((account, event), name, folder, output)?;
+        }
     }
     Ok(account.set_read()?)
+}
+
+/// Fetches a file that was shared. One that cannot be had stands in nobody's way: `conclave fetch`
+/// can try again.
+fn fetch(
+    (account, event): (&mut Account, &Event),
+    group: Option<&str>,
+    folder: &Path,
+    output: &mut Output,
+) -> Result<(), Failure> {
+    match files::fetch_into(account, event, folder, output) {
+        Ok(path) => {
+            let value = output::saved(event, group, &path);
+            output.print(&format!("saved {}", path.display()), &value)
+        }
+        Err(failure) => {
+            output.warn(failure.text());
+            Ok(())
+        }
+    }
 }

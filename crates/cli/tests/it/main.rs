@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod demo;
+mod files;
 mod follow;
 mod killed;
+mod manual;
 mod program;
 mod serve;
 mod shell;

@@ -7,7 +7,12 @@ use std::process::{Child, Command, Output, Stdio};
 /// The program with these arguments and no account.
 pub(crate) fn conclave(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_conclave"));
-    command.args(arguments).env_remove("CONCLAVE_HOME").stdin(Stdio::null());
+    command
+        .args(arguments)
+        .env_remove("CONCLAVE_HOME")
+        .env_remove("CONCLAVE_SERVER")
+        .stdin(Stdio::null())
+        .env("CONCLAVE_CONFIG", "");
     command
 }
 
