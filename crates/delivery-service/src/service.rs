@@ -4,7 +4,7 @@
 //! socket.
 
 use crate::core::{Answer, Call, EXPIRING_LOGS_MAX, RawRequest, ServiceCore};
-use crate::store::{Outcome, Store, Work};
+use crate::store::{Heard, Outcome, Store, Work};
 use codec::{Decode, Encode};
 use delivery_api::request::Failure;
 use delivery_api::{LogId, Position, Problem, PublicKey, Request};
@@ -116,6 +116,11 @@ impl Service {
 
     pub(crate) fn write(&self, call: Arc<Call>, done: impl FnOnce(Outcome) + Send + 'static) {
         self.store.write(self.work(call), Box::new(done));
+    }
+
+    /// Has `heard` told of news from other processes.
+    pub(crate) fn listen(&self, heard: Heard) {
+        self.store.listen(heard);
     }
 
     fn work(&self, call: Arc<Call>) -> Work {

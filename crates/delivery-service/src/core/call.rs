@@ -38,6 +38,15 @@ pub struct RawRequest<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Topic(pub [u8; 32]);
 
+impl Topic {
+    /// Which of 256 channels the topic's readers wait on. Device ids are public keys and log ids
+    /// random, so the first byte spreads them.
+    #[must_use]
+    pub fn channel(&self) -> u8 {
+        self.0[0]
+    }
+}
+
 /// A key whose holder signed this request.
 #[derive(Debug)]
 pub(super) struct VerifiedKey(PublicKey);

@@ -18,10 +18,7 @@ pub(super) fn register(rows: &mut dyn Rows, owner: &Owner) -> Outcome {
 
 /// Fails unless the device is registered.
 pub(super) fn verify_registered(rows: &mut dyn Rows, device: DeviceId) -> Result<(), Problem> {
-    match rows.device_for_update(device)? {
-        Some(_) => Ok(()),
-        None => Err(Problem::NotAllowed),
-    }
+    if rows.knows_device(device)? { Ok(()) } else { Err(Problem::NotAllowed) }
 }
 
 /// Puts an item into an inbox under its next number.
@@ -48,6 +45,8 @@ pub(super) fn put(
     item: &PutItem,
 ) -> Outcome {
     verify_registered(rows, submission.key.key().device())?;
+    // Held before looking: of two retries at once, the second must see the first one's answer.
+    rows.device_for_update(recipient)?.ok_or(Problem::UnknownDevice)?;
     let scope = Scope::Inbox(recipient);
     if let Some(answer) =
         answer_given(rows, scope, &item.idempotency_key, &submission.request_hash)?

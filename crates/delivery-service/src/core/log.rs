@@ -167,7 +167,10 @@ pub(super) fn commit(
     });
     rows.put_group_info(log, published.as_ref())?;
     let mut answer = receipt(core, log, &row);
-    for delivery in &bundle.welcomes {
+    // In one order, whoever commits, so that two commits never wait for each other.
+    let mut welcomes: Vec<_> = bundle.welcomes.iter().collect();
+    welcomes.sort_by_key(|delivery| delivery.recipient);
+    for delivery in welcomes {
         inbox::deliver(rows, delivery.recipient, ItemKind::Welcome, &delivery.welcome)?;
         answer = answer.with_news(Topic(*delivery.recipient.as_bytes()));
     }

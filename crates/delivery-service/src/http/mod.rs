@@ -23,7 +23,7 @@ use crate::key::ServiceKey;
 use crate::news::News;
 use crate::observe::{LogSink, Observer};
 use crate::service::Service;
-use crate::store::SqliteStore;
+use crate::store::{SqliteStore, Store};
 use connections::{Connections, Limits};
 use delivery_api::PublicKey;
 use requests::{Shared, handle, now_seconds};
@@ -110,9 +110,26 @@ impl Server {
         directory: &Path,
         options: Options,
     ) -> Result<Self, Error> {
-        let store = SqliteStore::open(directory)?;
-        let core = ServiceCore::new(ServiceKey::load_or_create(directory)?, options.config);
-        let service = Service::new(Arc::new(core), Arc::new(store));
+        let store = Arc::new(SqliteStore::open(directory)?);
+        Self::over(address, directory, store, options)
+    }
+
+    /// [`Server::bind_with`] over any store; the service's key is in `directory`. Services that share
+    /// a store need the same key.
+    ///
+    /// # Errors
+    /// The directory cannot be used, the store belongs to a service with another key, or the address
+    /// is taken.
+    pub fn over(
+        address: impl ToSocketAddrs,
+        directory: &Path,
+        store: Arc<dyn Store>,
+        options: Options,
+    ) -> Result<Self, Error> {
+        let key = ServiceKey::load_or_create(directory)?;
+        store.bind_key(key.public_key())?;
+        let core = ServiceCore::new(key, options.config);
+        let service = Service::new(Arc::new(core), store);
         let public_key = service.public_key();
         let identity =
             options.tls.as_ref().map(|tls| Identity::load(tls, directory)).transpose()?;
@@ -235,6 +252,8 @@ async fn serve(
         observer,
         stopped: stopped.clone(),
     };
+    let news = Arc::clone(&shared.news);
+    shared.service.listen(Box::new(move |channel| news.publish(channel)));
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(housekeep(shared.clone()));
     if let Some(operator) = listeners.operator {

@@ -111,7 +111,7 @@ pub(super) async fn write(shared: &Shared, call: Arc<Call>) -> Outcome {
     shared.service.write(call, move |outcome| {
         // Here, not behind the receiver: the requester may have hung up, the others still wait.
         if let Ok(Answer { news: topics, .. }) = &outcome {
-            topics.iter().for_each(|topic| news.publish(*topic));
+            topics.iter().for_each(|topic| news.publish(topic.channel()));
         }
         // Nobody to tell if the requester hung up.
         let _ = sender.send(outcome);

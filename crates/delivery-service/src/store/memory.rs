@@ -197,6 +197,10 @@ impl AnswerRows for Tables {
 }
 
 impl InboxRows for Tables {
+    fn knows_device(&mut self, device: DeviceId) -> Stored<bool> {
+        Ok(self.devices.contains_key(&device))
+    }
+
     fn device_for_update(&mut self, device: DeviceId) -> Stored<Option<u64>> {
         Ok(self.devices.get(&device).copied())
     }

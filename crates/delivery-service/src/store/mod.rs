@@ -8,13 +8,16 @@
 //!   are durable; a refusal leaves no changes behind.
 //! * On doubt (a failed write or sync) the outcome is [`Problem::Unavailable`], never a guess.
 //!
-//! [`MemoryStore`] is the slow and obvious model, [`SqliteStore`] the real one; one conformance
-//! suite runs against both.
+//! [`MemoryStore`] is the slow and obvious model, [`SqliteStore`] serves one process from one file,
+//! [`PostgresStore`] any number of processes from one database; one conformance suite runs against
+//! all three.
 
 mod memory;
+mod postgres;
 mod sqlite;
 
 pub use memory::MemoryStore;
+pub use postgres::PostgresStore;
 pub use sqlite::SqliteStore;
 
 use crate::core::Answer;
@@ -29,11 +32,15 @@ use delivery_api::{
 /// What a piece of work comes to.
 pub type Outcome = Result<Answer, Problem>;
 
-/// A piece of work on rows; an error rolls its changes back.
-pub type Work = Box<dyn FnOnce(&mut dyn Rows) -> Outcome + Send>;
+/// A piece of work on rows; an error rolls its changes back. A store may roll back and begin again
+/// when another transaction was in the way.
+pub type Work = Box<dyn Fn(&mut dyn Rows) -> Outcome + Send>;
 
 /// Receives the outcome of a write once it is durable.
 pub type Done = Box<dyn FnOnce(Outcome) + Send>;
+
+/// Is told of news from other processes, as [channels](crate::core::Topic::channel).
+pub type Heard = Box<dyn Fn(u8) + Send>;
 
 /// Holds the service's rows.
 pub trait Store: Send + Sync {
@@ -42,6 +49,19 @@ pub trait Store: Send + Sync {
 
     /// Runs `work` on one committed state; changes are not kept.
     fn read(&self, work: Work) -> Outcome;
+
+    /// Makes sure that all services over this store have the same key.
+    ///
+    /// # Errors
+    /// The store belongs to a service with another key, or failed. A store of one process has no
+    /// other.
+    fn bind_key(&self, _key: PublicKey) -> Stored<()> {
+        Ok(())
+    }
+
+    /// Has `heard` told of the news of what other processes wrote, as long as the store lives; a
+    /// hint. A store that is not shared has nothing to tell.
+    fn listen(&self, _heard: Heard) {}
 }
 
 /// Why a store could not carry out a statement.
@@ -220,6 +240,8 @@ pub trait AnswerRows {
 
 /// Rows of devices and their inboxes.
 pub trait InboxRows {
+    /// Whether a device is registered; nothing is held.
+    fn knows_device(&mut self, device: DeviceId) -> Stored<bool>;
     /// The number of the last item put into a registered device's inbox, held like a log's tip.
     fn device_for_update(&mut self, device: DeviceId) -> Stored<Option<u64>>;
     /// Inserts a device, or replaces the number of its last item.

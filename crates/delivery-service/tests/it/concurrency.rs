@@ -8,11 +8,11 @@ use std::collections::BTreeSet;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const RACERS: usize = 8;
+pub(crate) const RACERS: usize = 8;
 const ROUNDS: usize = 15;
 
 /// Runs `racer` on as many threads as there are racers, all let loose at once.
-fn race<T: Send>(racer: impl Fn(usize) -> T + Sync) -> Vec<T> {
+pub(crate) fn race<T: Send>(racer: impl Fn(usize) -> T + Sync) -> Vec<T> {
     let barrier = Barrier::new(RACERS);
     std::thread::scope(|scope| {
         let threads: Vec<_> = (0..RACERS)

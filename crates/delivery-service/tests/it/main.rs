@@ -1,7 +1,7 @@
 //! The service as its users see it: one conformance suite, run against every store.
 //!
-//! `conformance!` runs each listed test on the memory model and on SQLite. What concerns files,
-//! sockets or processes has modules of its own: `connections`, `crash`, `http`,
+//! `conformance!` runs each listed test on the memory model, on SQLite and on PostgreSQL. What
+//! concerns files, sockets or processes has modules of its own: `connections`, `crash`, `http`,
 //! `operator`, `privacy`, `tls`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
@@ -17,6 +17,7 @@ mod key_packages;
 mod log;
 mod operator;
 mod pace;
+mod postgres;
 mod privacy;
 mod repair;
 mod retention;
@@ -32,6 +33,13 @@ macro_rules! conformance {
         }
         mod on_sqlite {
             $($(#[test] fn $test() { crate::$module::$test(&crate::world::World::on_sqlite()); })+)+
+        }
+        mod on_postgres {
+            $($(#[test] fn $test() {
+                if let Some(world) = crate::world::World::on_postgres() {
+                    crate::$module::$test(&world);
+                }
+            })+)+
         }
     };
 }

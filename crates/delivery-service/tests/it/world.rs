@@ -1,5 +1,6 @@
 //! A service, a clock, and people with keys.
 
+use crate::postgres::Schema;
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
 use codec::{Decode, Opaque};
@@ -111,6 +112,7 @@ pub(crate) struct World {
     store: Arc<dyn Store>,
     // Behind the store: removed when the store has let go of it.
     _directory: Option<Directory>,
+    _schema: Option<Schema>,
 }
 
 impl World {
@@ -124,12 +126,23 @@ impl World {
         Self::new(Arc::new(store), Some(directory))
     }
 
+    /// `None` if there is no server to test against.
+    pub(crate) fn on_postgres() -> Option<Self> {
+        let schema = Schema::fresh()?;
+        let world = Self::over(Arc::new(schema.store()));
+        Some(Self { _schema: Some(schema), ..world })
+    }
+
+    pub(crate) fn over(store: Arc<dyn Store>) -> Self {
+        Self::new(store, None)
+    }
+
     fn new(store: Arc<dyn Store>, directory: Option<Directory>) -> Self {
         let key = ServiceKey::from_seed(&[9; 32]).unwrap();
         let core = Arc::new(ServiceCore::new(key, UNPACED));
         let service = Service::new(Arc::clone(&core), Arc::clone(&store));
         let now = AtomicU64::new(START_SECONDS);
-        Self { service, now, core, store, _directory: directory }
+        Self { service, now, core, store, _directory: directory, _schema: None }
     }
 
     /// A service with other settings over the same store.

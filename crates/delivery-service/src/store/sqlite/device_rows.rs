@@ -9,6 +9,11 @@ use delivery_api::key_package::SuiteStock;
 use rusqlite::{OptionalExtension, named_params, params};
 
 impl InboxRows for SqliteRows<'_> {
+    fn knows_device(&mut self, device: DeviceId) -> Stored<bool> {
+        // The only writer: nothing needs to be held.
+        Ok(self.device_for_update(device)?.is_some())
+    }
+
     fn device_for_update(&mut self, device: DeviceId) -> Stored<Option<u64>> {
         let mut statement =
             self.0.prepare_cached("SELECT last_item FROM devices WHERE device_id = ?1")?;
