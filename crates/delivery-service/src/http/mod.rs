@@ -114,12 +114,12 @@ impl Server {
         Self::over(address, directory, store, options)
     }
 
-    /// [`Server::bind_with`] over any store; the service's key is in `directory`. Services that share
-    /// a store need the same key.
+    /// [`Server::bind_with`] over any store; the service's key is in `directory`. Services that
+    /// share a store need the same key.
     ///
     /// # Errors
-    /// The directory cannot be used, the store belongs to a service with another key, or the address
-    /// is taken.
+    /// The directory cannot be used, the store belongs to a service with another key, or the
+    /// address is taken.
     pub fn over(
         address: impl ToSocketAddrs,
         directory: &Path,
