@@ -119,6 +119,8 @@ kinds! {
             /// Why it cannot be done.
             reason: String,
         }
+        /// An insider had closed the group's log; this client has opened it again.
+        50 LogRepaired {}
         /// Somebody shared a file: [`crate::Account::save_file`] fetches it.
         40 File {
             /// Who sent it.

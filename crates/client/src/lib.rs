@@ -41,6 +41,7 @@ mod file;
 mod id;
 mod identity;
 mod message;
+mod rescue;
 mod store;
 pub mod transport;
 

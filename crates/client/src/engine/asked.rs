@@ -8,8 +8,9 @@ use delivery_api::directory::NameRecord;
 use delivery_api::inbox::InboxPage;
 use delivery_api::key_package::{ClaimedKeyPackage, Stock};
 use delivery_api::log::{LogPage, Receipt};
+use delivery_api::repair::Repaired;
 use delivery_api::service::{Done, ServiceInfo};
-use delivery_api::{Name, Request};
+use delivery_api::{Name, Position, Request};
 
 /// A request that waits for its answer.
 pub(super) enum Asked {
@@ -22,6 +23,7 @@ pub(super) enum Asked {
     ReadInbox(Request<InboxPage>),
     ReadLog(Request<LogPage>, GroupId),
     Register(Request<Done>),
+    Repair(Request<Repaired>, GroupId, Position),
     ServiceInfo(Request<ServiceInfo>),
     Stock(Request<Stock>),
     Submit(Request<Receipt>, GroupId),
@@ -40,6 +42,7 @@ impl Asked {
             Self::Locate(request, ..) | Self::ReadLog(request, _) => http(request),
             Self::Lookup(request, ..) => http(request),
             Self::ReadInbox(request) => http(request),
+            Self::Repair(request, ..) => http(request),
             Self::ServiceInfo(request) => http(request),
             Self::Stock(request) | Self::Upload(request, _) => http(request),
             Self::Submit(request, _) => http(request),

@@ -3,11 +3,13 @@
 use super::asked::Asked;
 use super::issue::find;
 use super::keys::access_seed;
+use super::rejoin::note_means;
+use super::repair::note_segment;
 use super::{Engine, OpenGroup, check_usable, keys};
 use crate::id::{LogExtension, is_group_name};
 use crate::identity::identity_of;
 use crate::message::{Content, TEXT_BYTES_MAX};
-use crate::store::{GroupRecord, GroupStatus, Intent, Invitee, NewEvent, Submission};
+use crate::store::{AnchorRecord, GroupRecord, GroupStatus, Intent, Invitee, NewEvent, Submission};
 use crate::transport::HttpRequest;
 use crate::{Error, Event, EventKind, GroupId, Identity, Misuse, StoreError};
 use delivery_api::log::CreateLog;
@@ -87,7 +89,9 @@ impl Engine {
         let mut log = [0; 32];
         self.random.fill(&mut log)?;
         let log = LogId::new(log);
-        let extensions = LogExtension::new(log, name).to_extensions();
+        let mut extensions = LogExtension::new(log, name).to_extensions();
+        let (rescue, anchor_key) = self.first_anchor()?;
+        extensions.set(rescue.to_extension());
         let params = GroupParams { extensions, ..GroupParams::new(keys::SUITE) };
         let transaction = self.store.transaction()?;
         let effect =
@@ -105,6 +109,15 @@ impl Engine {
         };
         transaction.apply(&delta)?;
         transaction.put_group(&record)?;
+        note_segment(&transaction, &self.keys.suite, &record, (Position::START, false))?;
+        note_means(&transaction, &group)?;
+        transaction.put_anchor(&AnchorRecord {
+            group: record.id.clone(),
+            key: anchor_key,
+            number: 0,
+            locked: None,
+            anchors: rescue.anchors,
+        })?;
         transaction.add_event(&NewEvent {
             group: Some(record.id.clone()),
             position: Position::START,
@@ -124,10 +137,13 @@ impl Engine {
         group: GroupId,
         now: u64,
     ) -> Result<Option<Asked>, Error> {
-        let Some(record) = self.store.transaction()?.group_record(&group)? else {
+        let transaction = self.store.transaction()?;
+        let Some(record) = transaction.group_record(&group)? else {
             return Ok(None);
         };
-        let create = CreateLog { join_key: None, anchors: Vec::new() };
+        let anchors = transaction.anchor(&group)?.map_or_else(Vec::new, |anchor| anchor.anchors);
+        let anchors = anchors.iter().map(|anchor| anchor.key).collect();
+        let create = CreateLog { join_key: None, anchors };
         let request = request::create_log(record.log, &create);
         let request = self.keys.sign_as_member(request, &record.access_key, now)?;
         Ok(Some(Asked::CreateLog(request, group)))
@@ -208,6 +224,7 @@ impl Engine {
         let number = transaction.add_intent(group, intent)?;
         transaction.commit()?;
         self.awaited.insert(number);
+        self.waiting.remove(group);
         Ok(number)
     }
 

@@ -5,6 +5,8 @@ use super::asked::Asked;
 use super::keys::access_seed;
 use super::locate::{Search, Step};
 use super::log::learn;
+use super::rejoin::note_means;
+use super::repair::note_segment;
 use super::{Engine, OpenGroup, Task};
 use crate::id::LogExtension;
 use crate::identity::identity_of;
@@ -164,6 +166,8 @@ impl Engine {
                 (record.position, record.head) = (position, position);
                 record.chain_hash = chain_hash;
                 transaction.put_group(&record)?;
+                transaction.forget_segments(group)?;
+                note_segment(&transaction, &self.keys.suite, &record, (position, false))?;
                 transaction.commit()?;
                 self.plan.push_front(Task::ReadLog(group.clone()));
                 Ok(())
@@ -229,6 +233,7 @@ fn join(
     transaction.apply(&delta)?;
     transaction.use_key_package(reference.0.as_slice())?;
     transaction.put_group(&record)?;
+    note_means(transaction, &group)?;
     let revoked = learn(policy, transaction, group.members().map(|member| member.leaf))?;
     transaction.add_event(&NewEvent {
         group: Some(record.id.clone()),

@@ -55,8 +55,14 @@ impl Engine {
             let unknown = Misuse::NoSuchGroup(record.group.to_string());
             return self.finish(&record, Err(unknown.into())).map(|()| None);
         };
+        if self.seeks_way_back(&group)? {
+            return self.wait_for_log(&group.id).map(|()| None);
+        }
         if let Err(misuse) = check_usable(group.status) {
             return self.finish(&record, Err(misuse.into())).map(|()| None);
+        }
+        if let Some(task) = self.repair_task(&group)? {
+            return Ok(Some(task));
         }
         let mut open = self.take_open(&record.group)?;
         if let Intent::Add(invitees) = &mut record.intent {
@@ -102,7 +108,8 @@ impl Engine {
     ) -> Result<Made, Error> {
         let seen = LastSeen::new(group.position, group.chain_hash).to_bytes();
         let idempotency_key = self.idempotency_key()?;
-        let is_blocked = open.group.pending_proposals().next().is_some();
+        let proposed = open.group.pending_proposals().next().is_some();
+        let is_blocked = proposed || self.holds_lock(&group.id)?;
         let transaction = self.store.transaction()?;
         let (submission, pending) = match &record.intent {
             Intent::Send { id, content } if !is_blocked => {
@@ -143,7 +150,7 @@ impl Engine {
         Ok(Made::Submission(pending))
     }
 
-    fn idempotency_key(&mut self) -> Result<IdempotencyKey, Error> {
+    pub(super) fn idempotency_key(&mut self) -> Result<IdempotencyKey, Error> {
         let mut bytes = [0; IDEMPOTENCY_KEY_LENGTH];
         self.random.fill(&mut bytes)?;
         // The length is within the type's bounds.

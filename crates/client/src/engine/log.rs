@@ -16,8 +16,11 @@
 
 use super::accepted::Accepted;
 use super::asked::Asked;
+use super::desync::{self, Trace};
 use super::issue::Done;
 use super::keys::{Keys, access_seed};
+use super::rejoin::note_means;
+use super::repair::{log_key, note_segment, note_unlocked};
 use super::submit::is_behind;
 use super::{Engine, OpenGroup, Task};
 use crate::identity::{Identity, identity_of};
@@ -38,14 +41,20 @@ use wire::{LeafNode, MlsMessage};
 
 impl Engine {
     pub(super) fn ask_log(&mut self, group: GroupId, now: u64) -> Result<Option<Asked>, Error> {
-        let record = self.store.transaction()?.group_record(&group)?;
+        let transaction = self.store.transaction()?;
+        let record = transaction.group_record(&group)?;
         let Some(record) = record.filter(|record| record.status == GroupStatus::Active) else {
             return Ok(None);
         };
+        let key = log_key(&transaction, &record)?;
+        drop(transaction);
+        if !self.is_whole(&record)? {
+            return Ok(None);
+        }
         let window =
             Window { after: record.position, limit: limits::PAGE_LIMIT_MAX, wait_seconds: 0 };
         let request = request::read_log(record.log, window);
-        let request = self.keys.sign_as_member(request, &record.access_key, now)?;
+        let request = self.keys.sign_as_member(request, &key, now)?;
         Ok(Some(Asked::ReadLog(request, group)))
     }
 
@@ -62,9 +71,8 @@ impl Engine {
             Err(Failure::Problem(Problem::Gone { .. })) => {
                 "the service no longer keeps what was missed"
             }
-            Err(Failure::Problem(Problem::NotAllowed | Problem::UnknownLog)) => {
-                "the service does not let this member read on"
-            }
+            Err(Failure::Problem(Problem::NotAllowed)) => return self.log_closed(group, now),
+            Err(Failure::Problem(Problem::UnknownLog)) => "the service has lost the log",
             Err(failure) => return Err(failure.into()),
         };
         self.halt(group, reason)
@@ -98,10 +106,10 @@ impl Engine {
             reading.entry(entry, now)?;
         }
         let advanced = !page.entries.is_empty();
-        if !advanced && page.stopped {
-            reading.halt("reading ended at a commit that did not remove this account")?;
-        }
         let Reading { record, learned, .. } = reading;
+        if record.status == GroupStatus::Active {
+            learned.trace.settle(&transaction, group, now)?;
+        }
         transaction.put_group(&record)?;
         transaction.commit()?;
         let is_short = is_behind(open.receipt, record.position);
@@ -112,6 +120,11 @@ impl Engine {
                 self.plan.push_front(Task::ReadLog(group.clone()));
             } else if is_short {
                 return Err(ServiceFault::Inconsistent("a receipt beyond the end").into());
+            } else if page.stopped {
+                // A commit is flagged as a removal, and was none of this client.
+                return self.log_closed(group, now);
+            } else {
+                return self.check_log_open(&record, now);
             }
         }
         Ok(())
@@ -213,6 +226,7 @@ fn halt(
 ) -> Result<(), StoreError> {
     record.status = GroupStatus::Halted;
     transaction.delete_outbox(&record.id)?;
+    desync::prove(transaction, &record.id)?;
     transaction.add_event(&NewEvent {
         group: Some(record.id.clone()),
         position: record.position,
@@ -230,6 +244,9 @@ struct Learned {
     /// Somebody has revoked a device.
     revoked: bool,
     done: Vec<(u64, Done)>,
+    trace: Trace,
+    /// Why following ends behind the entry.
+    alarm: Option<&'static str>,
 }
 
 /// A group while its log is read, within one transaction.
@@ -258,7 +275,11 @@ impl Reading<'_> {
         if self.record.status != GroupStatus::Halted {
             self.move_behind((entry.position, entry.kind), chain_hash)?;
         }
-        Ok(())
+        // What the entry does counts all the same: its sender may have made the alarm up.
+        match self.learned.alarm.take() {
+            Some(alarm) => self.halt(alarm),
+            None => Ok(()),
+        }
     }
 
     /// The place in the log moves behind an entry.
@@ -292,6 +313,8 @@ impl Reading<'_> {
                 let pending = pending.ok_or(StoreError::Corrupt("pending commit"))?;
                 let change = pending.change().clone();
                 self.advance(pending.into(), &change, position)?;
+                let event = self.event(position, EventKind::LogRepaired {}, true);
+                note_unlocked(self.transaction, event)?;
                 if matches!(wish, Intent::Send { .. }) {
                     // Only the proposals that stood before it are out of the way.
                     return Ok(());
@@ -329,10 +352,16 @@ impl Reading<'_> {
             Err(error) => return self.invalid(entry, error),
         };
         self.transaction.apply(&delta)?;
+        match received {
+            Received::OtherEpoch { epoch } if epoch < self.open.group.epoch() => {}
+            Received::OtherEpoch { .. } => self.learned.trace = Trace::Later,
+            _ => self.learned.trace = Trace::Followed,
+        }
         match (entry.kind, received) {
             (EntryKind::Commit, Received::Commit(staged)) => {
                 self.drop_candidate()?;
                 let change = staged.change().clone();
+                self.compare_past(entry, &change.authenticated_data)?;
                 self.advance((*staged).into(), &change, entry.position)
             }
             (EntryKind::Commit, Received::OwnCommit(id)) => self.forgotten_commit(id, entry),
@@ -392,6 +421,11 @@ impl Reading<'_> {
             self.record.status = GroupStatus::Removed;
         } else {
             self.record.access_key = access_seed(&self.open.group, self.record.log)?;
+            let commit = (position, !change.removed.is_empty());
+            note_segment(self.transaction, &self.keys.suite, &self.record, commit)?;
+            if !(change.added.is_empty() && change.removed.is_empty()) {
+                note_means(self.transaction, &self.open.group)?;
+            }
         }
         Ok(())
     }
@@ -410,9 +444,7 @@ impl Reading<'_> {
     }
 
     fn message(&mut self, entry: &Entry, message: &ApplicationMessage) -> Result<(), Error> {
-        if self.is_forked(entry, &message.authenticated_data)? {
-            return self.halt("a member saw another past in the log");
-        }
+        self.compare_past(entry, &message.authenticated_data)?;
         let identity = identity_of(&message.leaf);
         let (Some((id, content)), Some(identity)) = (decode_payload(&message.data), identity)
         else {
@@ -439,15 +471,16 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// Whether the sender of an entry saw another log than we do.
-    fn is_forked(&self, entry: &Entry, authenticated_data: &[u8]) -> Result<bool, Error> {
-        let Some(seen) = LastSeen::read(authenticated_data) else { return Ok(false) };
-        if seen.position >= entry.position {
-            return Ok(true);
-        }
+    /// Raises the alarm if the sender of an entry saw another log than we do.
+    fn compare_past(&mut self, entry: &Entry, authenticated_data: &[u8]) -> Result<(), Error> {
+        let Some(seen) = LastSeen::read(authenticated_data) else { return Ok(()) };
         // What is older than what we keep, or than our joining, cannot be compared.
         let ours = self.transaction.chain_hash(&self.record.id, seen.position)?;
-        Ok(ours.is_some_and(|ours| ours != seen.chain_hash))
+        let is_other = ours.is_some_and(|ours| ours != seen.chain_hash);
+        if is_other || seen.position >= entry.position {
+            self.learned.alarm = Some("a member saw another past in the log");
+        }
+        Ok(())
     }
 
     /// What an error means: the fault of who wrote the entry is everybody's to skip.

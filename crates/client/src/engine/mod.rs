@@ -27,10 +27,14 @@
 //! | `submit` | sending it, and what the service says |
 //! | `standing` | the own credential and its renewal, revoked devices, members who must go |
 //! | `log` | reading a group's log, entry by entry |
+//! | `repair` | a log that an insider has closed |
+//! | `desync`, `rejoin` | a group that this client has lost, and the way back |
 
 mod accepted;
 mod account;
+mod anchors;
 mod asked;
+mod desync;
 mod files;
 mod groups;
 mod inbox;
@@ -38,11 +42,14 @@ mod issue;
 pub(crate) mod keys;
 pub(crate) mod locate;
 mod log;
+mod rejoin;
+mod repair;
 mod standing;
 mod submit;
 
 use crate::id::LOG_EXTENSION;
 use crate::identity;
+use crate::rescue::RESCUE_EXTENSION;
 use crate::store::{AccountRecord, GroupStatus, IntentRecord, NewEvent, Store, StoreError};
 use crate::transport::{HttpRequest, HttpResponse};
 use crate::{Error, Event, EventKind, GroupId, Misuse};
@@ -97,6 +104,7 @@ enum Task {
     ReadInbox,
     ReadLog(GroupId),
     Register,
+    Repair(GroupId),
     ServiceInfo,
     Stock,
     Submit(GroupId),
@@ -131,6 +139,8 @@ pub struct Engine {
     put_off: BTreeSet<u64>,
     /// When groups are to be tended again.
     tend_from: u64,
+    /// Groups that are left alone until news is wanted again: their logs are closed.
+    waiting: BTreeSet<GroupId>,
 }
 
 impl Engine {
@@ -195,6 +205,7 @@ impl Engine {
             outcomes: BTreeMap::new(),
             put_off: BTreeSet::new(),
             tend_from: 0,
+            waiting: BTreeSet::new(),
         })
     }
 
@@ -215,6 +226,7 @@ impl Engine {
     /// # Errors
     /// The store failed.
     pub fn sync(&mut self) -> Result<(), Error> {
+        self.waiting.clear();
         self.plan_logs()?;
         self.plan.push_back(Task::ReadInbox);
         self.plan.push_back(Task::Stock);
@@ -295,6 +307,9 @@ impl Engine {
                 self.plan.push_front(Task::PutName);
                 Ok(())
             }
+            Some(Asked::Repair(request, group, up_to)) => {
+                self.repaired(request.answer(status, body), (&group, up_to))
+            }
             Some(Asked::ServiceInfo(request)) => self.service_known(request.answer(status, body)?),
             Some(Asked::Stock(request)) => self.stock_known(&request.answer(status, body)?, now),
             Some(Asked::Submit(request, group)) => {
@@ -345,14 +360,18 @@ impl Engine {
             return Ok(Some(Task::Acknowledge));
         }
         drop(transaction);
+        self.want_unlocked()?;
         self.intent_task(now)
     }
 
-    /// The next step of the oldest intent.
+    /// The next step of the oldest intent of a group that is not left alone.
     fn intent_task(&mut self, now: u64) -> Result<Option<Task>, Error> {
         loop {
             let transaction = self.store.transaction()?;
-            let Some(record) = transaction.intents()?.into_iter().next() else { return Ok(None) };
+            let mut intents = transaction.intents()?.into_iter();
+            let Some(record) = intents.find(|intent| !self.waiting.contains(&intent.group)) else {
+                return Ok(None);
+            };
             if transaction.outbox(&record.group)?.is_some() {
                 return Ok(Some(Task::Submit(record.group)));
             }
@@ -377,6 +396,7 @@ impl Engine {
             Task::ReadInbox => self.ask_inbox(now).map(Some),
             Task::ReadLog(group) => self.ask_log(group, now),
             Task::Register => self.ask_register(now).map(Some),
+            Task::Repair(group) => self.ask_repair(group, now),
             Task::ServiceInfo => {
                 Ok(Some(Asked::ServiceInfo(delivery_api::request::service_info())))
             }
@@ -456,13 +476,13 @@ fn client(crypto: &Crypto, keys: &Keys, policy: &Arc<AccountPolicy>) -> Result<C
         None => wire::Credential::basic(&[]),
     };
     let settings = Settings {
-        extensions: vec![LOG_EXTENSION],
+        extensions: vec![LOG_EXTENSION, RESCUE_EXTENSION],
         credentials: vec![wire::CredentialType::BASIC],
         // The service refuses what was protected under an older head, so nothing of a past epoch
         // follows a newer commit, and its keys can go at once.
         past_epochs_max: 0,
-        // Rejoining by external commit is to come; until then nobody comes in that way.
-        external_commits: mls::ExternalCommitPolicy::Refuse,
+        // Who has lost the group comes back like this (`rejoin`); nobody else comes in.
+        external_commits: mls::ExternalCommitPolicy::ResyncOnly,
         ..Settings::default()
     };
     Ok(Client::new(ClientConfig {

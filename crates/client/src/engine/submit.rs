@@ -4,13 +4,14 @@
 //! |---|---|
 //! | receipt for the next position | done: merge |
 //! | receipt for a later position | done, behind others: read the log up to it, merge there |
-//! | `head-moved` to the same head | the log is closed by a bogus key: the intent fails |
+//! | `head-moved` to the same head, `not-allowed`, `locked` | the log is closed: `repair` |
 //! | `head-moved` | lost the race, or was taken and forgotten: read the log, which tells |
 //! | other refusals | the intent fails |
 //! | none | unknown; the same bytes are sent again and get the same receipt |
 
 use super::accepted::Accepted;
 use super::asked::Asked;
+use super::repair::log_key;
 use super::{Engine, Task, is_final};
 use crate::store::{OutboxRecord, Submission};
 use crate::{Error, GroupId, Misuse, ServiceFault};
@@ -40,7 +41,8 @@ impl Engine {
             }
             Submission::Message(append) => request::append(record.log, append),
         };
-        let request = self.keys.sign_as_member(request, &record.access_key, now)?;
+        let key = log_key(&transaction, &record)?;
+        let request = self.keys.sign_as_member(request, &key, now)?;
         Ok(Some(Asked::Submit(request, group)))
     }
 
@@ -55,6 +57,8 @@ impl Engine {
         match answer {
             Ok(receipt) => self.taken(&outbox, &receipt),
             Err(Failure::Problem(Problem::HeadMoved(moved))) => self.lost(&outbox, *moved, now),
+            Err(Failure::Problem(Problem::Locked)) => self.log_locked(&outbox),
+            Err(Failure::Problem(Problem::NotAllowed)) => self.log_closed(group, now),
             Err(Failure::Problem(problem)) if is_final(&problem) => self.refused(&outbox, problem),
             Err(failure) => Err(failure.into()),
         }
@@ -84,10 +88,8 @@ impl Engine {
         let Some(mut intent) = self.intent(outbox.intent)? else { return Ok(()) };
         if moved.head == outbox.submission.head() {
             // The head is right, so it is the key that the service does not take: an invalid commit
-            // came with a key that nobody has. Repairing such a log is to come.
-            let why = "an invalid commit has closed its log to everybody".to_owned();
-            self.give_up_submission(&outbox.group)?;
-            return self.finish(&intent, Err(Misuse::GroupUnusable(why).into()));
+            // came with a key that nobody has.
+            return self.log_closed(&outbox.group, now);
         }
         intent.attempts += 1;
         if intent.attempts > ATTEMPTS_MAX {

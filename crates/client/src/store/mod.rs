@@ -16,12 +16,15 @@ mod account_rows;
 mod group_rows;
 mod mls_rows;
 mod records;
+mod rescue_rows;
 mod value;
 
 pub(crate) use records::{
     AccountRecord, GroupRecord, GroupStatus, Intent, IntentRecord, Invitee, KeyPackageRecord,
     NewEvent, OutboxRecord, Submission,
 };
+
+pub(crate) use rescue_rows::{AnchorRecord, MeansRecord, RejoinRecord};
 
 use database::{FileLock, Schema};
 use rusqlite::{Connection, Transaction, TransactionBehavior};

@@ -99,3 +99,38 @@ CREATE TABLE known_accounts (
     name                TEXT NOT NULL PRIMARY KEY,
     account             BLOB NOT NULL       -- authentication::KnownAccount
 ) STRICT;
+
+-- The anchor key that repairs a group's log, where this client has one.
+CREATE TABLE anchors (
+    group_id            BLOB NOT NULL PRIMARY KEY,
+    key                 BLOB NOT NULL,      -- secret: seed of the own anchor key
+    number              INTEGER NOT NULL,   -- of the last repair that is known
+    locked              INTEGER,            -- while this client holds the log's lock: restated up to here
+    anchors             BLOB NOT NULL       -- all anchors' keys and devices
+) STRICT;
+
+-- The latest commits of each log that were accepted, to be restated by a repair.
+CREATE TABLE segments (
+    group_id            BLOB NOT NULL,
+    head                INTEGER NOT NULL,
+    access_key          BLOB NOT NULL,      -- public half of the key of the segment that it opened
+    removes             INTEGER NOT NULL,   -- 1 if it removed somebody
+    PRIMARY KEY (group_id, head)
+) STRICT, WITHOUT ROWID;
+
+-- Whom to ask about a group, should this client lose its way there.
+CREATE TABLE means (
+    group_id            BLOB NOT NULL PRIMARY KEY,
+    secret              BLOB NOT NULL,      -- secret: the group's rescue secret
+    devices             BLOB NOT NULL       -- of some other members
+) STRICT;
+
+-- Groups that this client has lost its way in.
+CREATE TABLE rejoins (
+    group_id            BLOB NOT NULL PRIMARY KEY,
+    attempts            INTEGER NOT NULL,   -- how often somebody was asked
+    not_before          INTEGER NOT NULL,   -- when to ask next, in seconds since 1970
+    key                 BLOB,               -- secret: behind the HPKE key that answers are sealed to
+    bundle              BLOB,               -- the external commit that is to be sent
+    access_key          BLOB                -- secret: seed of the access key that signs it
+) STRICT;

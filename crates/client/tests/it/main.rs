@@ -7,6 +7,7 @@ mod crashes;
 mod engine;
 mod files;
 mod races;
+mod repair;
 mod standing;
 mod trust;
 mod world;

@@ -172,6 +172,28 @@ impl World {
     /// Puts an entry into a log past admission, as a member with a broken client could. The access
     /// key behind a commit is nobody's.
     pub(crate) fn forge_entry(&self, log: LogId, kind: EntryKind, bytes: &[u8]) {
+        self.forge(log, (kind, false), bytes);
+    }
+
+    /// What an insider does to shut the others out: a commit that nobody accepts, with a key of her
+    /// own, flagged as a removal or not.
+    pub(crate) fn close_log(&self, log: LogId, removes: bool) {
+        self.forge(log, (EntryKind::Commit, removes), b"no commit");
+    }
+
+    /// As if whoever made the last commit had stated a key that nobody else has.
+    pub(crate) fn replace_key(&self, log: LogId, removes: bool) {
+        let work = move |rows: &mut dyn Rows| {
+            let head = rows.log_for_update(log)?.ok_or(Problem::UnknownLog)?.head;
+            let mut segment = rows.segment(log, head)?.ok_or(Problem::UnknownLog)?;
+            (segment.access_key, segment.removes) = (PublicKey::new([0xef; 32]), removes);
+            rows.put_segment(log, &segment)?;
+            Ok(Answer { body: Vec::new(), news: Vec::new(), may_wait: false })
+        };
+        self.store.write(Box::new(work), Box::new(|outcome| drop(outcome.unwrap())));
+    }
+
+    fn forge(&self, log: LogId, (kind, removes): (EntryKind, bool), bytes: &[u8]) {
         let bytes = Opaque::from(bytes);
         let work = move |rows: &mut dyn Rows| {
             let mut row = rows.log_for_update(log)?.ok_or(Problem::UnknownLog)?;
@@ -183,10 +205,13 @@ impl World {
             row.end = position;
             if kind == EntryKind::Commit {
                 (row.head, segment.head) = (position, position);
-                segment.access_key = PublicKey::new([0xee; 32]);
+                let mut key = [0xee; 32];
+                key[..8].copy_from_slice(&position.0.to_be_bytes());
+                segment.access_key = PublicKey::new(key);
+                segment.removes = removes;
                 rows.put_segment(log, &segment)?;
             }
-            let entry = Entry { position, kind, head, removes: false, bytes };
+            let entry = Entry { position, kind, head, removes, bytes };
             rows.put_entry(log, &entry, row.chain_hash)?;
             rows.put_log(log, &row)?;
             Ok(Answer { body: Vec::new(), news: Vec::new(), may_wait: false })
@@ -219,6 +244,7 @@ fn line(kind: &EventKind) -> String {
         EventKind::EntrySkipped { reason } => format!("skipped: {reason}"),
         EventKind::WelcomeUnusable { reason } => format!("unusable: {reason}"),
         EventKind::Halted { reason } => format!("halted: {reason}"),
+        EventKind::LogRepaired {} => "repaired".to_owned(),
         EventKind::IntentFailed { what, reason } => format!("failed to {what}: {reason}"),
         other => format!("{other:?}"),
     }

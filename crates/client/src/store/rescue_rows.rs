@@ -1,0 +1,203 @@
+//! The statements on what gets a group back: anchors and the truth about its commits, whom to ask,
+//! and rejoining.
+
+use super::{GroupStatus, StoreError, StoreTransaction, Stored, value};
+use crate::GroupId;
+use crate::rescue::Anchor;
+use codec::{Decode, Encode};
+use crypto::Secret;
+use delivery_api::log::CommitBundle;
+use delivery_api::repair::RestatedCommit;
+use delivery_api::{DeviceId, Position, PublicKey};
+use rusqlite::{OptionalExtension, params};
+
+/// How many accepted commits of a log are kept to be restated: a reader may be behind by as many.
+const SEGMENTS_KEPT: u64 = 256;
+
+/// What this client has to repair a log with.
+pub(crate) struct AnchorRecord {
+    pub(crate) group: GroupId,
+    /// Seed of the own anchor key.
+    pub(crate) key: Secret,
+    /// The number of the last repair that is known.
+    pub(crate) number: u64,
+    /// Up to where the commits were restated by the repair with which this client has locked the
+    /// log; `None` if it has not.
+    pub(crate) locked: Option<Position>,
+    /// All anchors, this client among them.
+    pub(crate) anchors: Vec<Anchor>,
+}
+
+/// Whom a client can ask about a group, should it lose its way there.
+pub(crate) struct MeansRecord {
+    /// The group's rescue secret.
+    pub(crate) secret: Secret,
+    /// Devices of other members.
+    pub(crate) devices: Vec<DeviceId>,
+}
+
+/// The way back into a group.
+pub(crate) struct RejoinRecord {
+    pub(crate) group: GroupId,
+    /// How often somebody was asked.
+    pub(crate) attempts: u32,
+    /// When to ask next.
+    pub(crate) not_before: u64,
+    /// The secret behind the HPKE key that answers are sealed to.
+    pub(crate) key: Option<Secret>,
+    /// The external commit that is to be sent, and the seed of the access key that signs it.
+    pub(crate) submission: Option<(CommitBundle, Secret)>,
+}
+
+impl StoreTransaction<'_> {
+    /// What this client has to repair a group's log with, if it is one of its anchors.
+    pub(crate) fn anchor(&self, id: &GroupId) -> Stored<Option<AnchorRecord>> {
+        let sql = "SELECT key, number, locked, anchors FROM anchors WHERE group_id = ?";
+        let row = self.0.prepare_cached(sql)?.query_row([id.as_slice()], |row| {
+            let locked: Option<u64> = row.get(2)?;
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?, locked, row.get::<_, Vec<u8>>(3)?))
+        });
+        let Some((key, number, locked, anchors)) = row.optional()? else { return Ok(None) };
+        Ok(Some(AnchorRecord {
+            group: id.clone(),
+            key: value::from_column(key)?,
+            number,
+            locked: locked.map(Position),
+            anchors: Decode::from_bytes(&anchors).map_err(|_| StoreError::Corrupt("anchors"))?,
+        }))
+    }
+
+    /// Writes what this client has to repair a log with.
+    pub(crate) fn put_anchor(&self, record: &AnchorRecord) -> Stored<()> {
+        let sql = "INSERT OR REPLACE INTO anchors (group_id, key, number, locked, anchors)
+                   VALUES (?, ?, ?, ?, ?)";
+        self.0.prepare_cached(sql)?.execute(params![
+            record.group.as_slice(),
+            value::to_column(&record.key).expose(),
+            record.number,
+            record.locked.map(|position| position.0),
+            record.anchors.to_bytes(),
+        ])?;
+        Ok(())
+    }
+
+    /// The groups in use whose log this client has locked, and of which nothing is wanted.
+    pub(crate) fn locked_without_intent(&self) -> Stored<Vec<GroupId>> {
+        let sql = "SELECT group_id FROM anchors JOIN groups USING (group_id)
+                   WHERE locked IS NOT NULL AND status = ?
+                   AND NOT EXISTS (SELECT 1 FROM intents
+                                   WHERE intents.group_id = anchors.group_id)";
+        let mut statement = self.0.prepare_cached(sql)?;
+        let rows = statement.query_map([GroupStatus::Active.code()], |row| {
+            row.get::<_, Vec<u8>>(0).map(GroupId::new)
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Forgets an anchor key.
+    pub(crate) fn delete_anchor(&self, id: &GroupId) -> Stored<()> {
+        self.0.execute("DELETE FROM anchors WHERE group_id = ?", [id.as_slice()])?;
+        Ok(())
+    }
+
+    /// Notes a commit that was accepted, and the key of the segment that it opened.
+    pub(crate) fn put_segment(&self, id: &GroupId, commit: &RestatedCommit) -> Stored<()> {
+        let sql = "INSERT OR REPLACE INTO segments (group_id, head, access_key, removes)
+                   VALUES (?, ?, ?, ?)";
+        let key = commit.access_key.as_bytes();
+        self.0.prepare_cached(sql)?.execute(params![
+            id.as_slice(),
+            commit.head.0,
+            key,
+            commit.removes
+        ])?;
+        let sql = "DELETE FROM segments WHERE group_id = ?1 AND head <
+                   (SELECT head FROM segments WHERE group_id = ?1
+                    ORDER BY head DESC LIMIT 1 OFFSET ?2)";
+        self.0.prepare_cached(sql)?.execute(params![id.as_slice(), SEGMENTS_KEPT - 1])?;
+        Ok(())
+    }
+
+    /// The latest commits that were accepted, in order.
+    pub(crate) fn segments(&self, id: &GroupId) -> Stored<Vec<RestatedCommit>> {
+        let sql = "SELECT head, access_key, removes FROM segments WHERE group_id = ?
+                   ORDER BY head";
+        let mut statement = self.0.prepare_cached(sql)?;
+        let rows = statement.query_map([id.as_slice()], |row| {
+            Ok(RestatedCommit {
+                head: Position(row.get(0)?),
+                access_key: PublicKey::new(row.get(1)?),
+                removes: row.get(2)?,
+            })
+        })?;
+        Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// Forgets which commits of a log were accepted.
+    pub(crate) fn forget_segments(&self, id: &GroupId) -> Stored<()> {
+        self.0.execute("DELETE FROM segments WHERE group_id = ?", [id.as_slice()])?;
+        Ok(())
+    }
+
+    /// Writes whom to ask about a group.
+    pub(crate) fn put_means(&self, id: &GroupId, record: &MeansRecord) -> Stored<()> {
+        let sql = "INSERT OR REPLACE INTO means (group_id, secret, devices) VALUES (?, ?, ?)";
+        let secret = value::to_column(&record.secret);
+        let devices = record.devices.to_bytes();
+        self.0.prepare_cached(sql)?.execute(params![id.as_slice(), secret.expose(), devices])?;
+        Ok(())
+    }
+
+    /// The way back into a group, if one is sought.
+    pub(crate) fn rejoin(&self, id: &GroupId) -> Stored<Option<RejoinRecord>> {
+        let sql = "SELECT attempts, not_before, key, bundle, access_key
+                   FROM rejoins WHERE group_id = ?";
+        let row = self.0.prepare_cached(sql)?.query_row([id.as_slice()], |row| {
+            let key: Option<Vec<u8>> = row.get(2)?;
+            let submission: (Option<Vec<u8>>, Option<Vec<u8>>) = (row.get(3)?, row.get(4)?);
+            Ok((row.get(0)?, row.get(1)?, key, submission))
+        });
+        let Some((attempts, not_before, key, submission)) = row.optional()? else {
+            return Ok(None);
+        };
+        let submission = match submission {
+            (Some(bundle), Some(key)) => {
+                let corrupt = |_| StoreError::Corrupt("rejoin");
+                let bundle = CommitBundle::from_bytes(&bundle).map_err(corrupt)?;
+                Some((bundle, value::from_column(key)?))
+            }
+            _ => None,
+        };
+        let key = key.map(value::from_column).transpose()?;
+        Ok(Some(RejoinRecord { group: id.clone(), attempts, not_before, key, submission }))
+    }
+
+    /// Writes the way back into a group.
+    pub(crate) fn put_rejoin(&self, record: &RejoinRecord) -> Stored<()> {
+        let column = |secret: &Secret| value::to_column(secret).expose().to_vec();
+        let (bundle, access_key) = match &record.submission {
+            Some((bundle, key)) => (Some(bundle.to_bytes()), Some(column(key))),
+            None => (None, None),
+        };
+        let sql = "INSERT OR REPLACE INTO rejoins
+                   (group_id, attempts, not_before, key, bundle, access_key)
+                   VALUES (?, ?, ?, ?, ?, ?)";
+        self.0.prepare_cached(sql)?.execute(params![
+            record.group.as_slice(),
+            record.attempts,
+            record.not_before,
+            record.key.as_ref().map(column),
+            bundle,
+            access_key,
+        ])?;
+        Ok(())
+    }
+
+    /// Ends the search for a way back into a group.
+    pub(crate) fn delete_rejoin(&self, id: &GroupId) -> Stored<()> {
+        self.0
+            .prepare_cached("DELETE FROM rejoins WHERE group_id = ?")?
+            .execute([id.as_slice()])?;
+        Ok(())
+    }
+}
