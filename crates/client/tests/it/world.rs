@@ -211,7 +211,7 @@ impl World {
                 segment.removes = removes;
                 rows.put_segment(log, &segment)?;
             }
-            let entry = Entry { position, kind, head, removes, bytes };
+            let entry = Entry { position, kind, head, removes, bytes: bytes.clone() };
             rows.put_entry(log, &entry, row.chain_hash)?;
             rows.put_log(log, &row)?;
             Ok(Answer { body: Vec::new(), news: Vec::new(), may_wait: false })
