@@ -8,6 +8,7 @@
 //! * To sign it, use [`Request::sign`] with a closure over the Ed25519 key; what is signed is
 //!   [`RequestTbs`], and it names the service, so that a request to one service is void at another.
 //! * To read the answer, give status and body to [`Request::answer`]; a refusal is a [`Problem`].
+//! * To be told when reading is worth while, see [`stream`].
 //! * To follow a log, hash its [`log::ChainLink`]s from [`log::LogPage::chain_hash`] on.
 //!
 //! Bodies are in the TLS presentation language (RFC 9420, section 2.1). The service never parses
@@ -48,6 +49,7 @@ pub mod repair;
 pub mod request;
 pub mod route;
 pub mod service;
+pub mod stream;
 pub mod sync;
 
 pub use auth::{Authorization, Credential, RequestTbs};

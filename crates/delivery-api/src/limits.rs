@@ -67,6 +67,13 @@ pub const SYNC_ENTRIES_MAX: u32 = 100;
 /// One sync: its cursors have about 140 bytes each.
 pub const SYNC_BYTES_MAX: usize = SYNC_CURSORS_MAX * 160;
 
+/// One message of a client on the stream: as many cursors as a sync, and the inbox.
+pub const STREAM_BYTES_MAX: usize = SYNC_BYTES_MAX + (1 << 10);
+
+/// How long either side of a stream may be silent before it counts as gone, in seconds. The service
+/// pings three times as often: proxies commonly cut connections that are silent for 60.
+pub const STREAM_SILENCE_SECONDS_MAX: u64 = 60;
+
 /// Welcomes of one bundle.
 pub const WELCOMES_MAX: usize = 10_000;
 

@@ -97,6 +97,8 @@ pub enum Problem {
     UnknownRoute,
     /// The service cannot answer now; whether a submission took effect is unknown.
     Unavailable,
+    /// The route is for WebSockets only.
+    UpgradeRequired,
     /// A code that this client does not know.
     Other {
         /// The code.
@@ -150,13 +152,14 @@ impl Problem {
             Self::UnknownName => ("unknown-name", 404, false),
             Self::UnknownRoute => ("unknown-route", 404, false),
             Self::Unavailable => ("unavailable", 503, true),
+            Self::UpgradeRequired => ("upgrade-required", 426, false),
             Self::Other { code, retryable } => (code.as_str(), 500, *retryable),
         };
         ProblemEntry { code, status, retryable }
     }
 
     /// The problems without details.
-    const PLAIN: [Self; 22] = [
+    const PLAIN: [Self; 23] = [
         Self::AccessKeyReused,
         Self::BadSignature,
         Self::IdempotencyMismatch,
@@ -179,6 +182,7 @@ impl Problem {
         Self::UnknownName,
         Self::UnknownRoute,
         Self::Unavailable,
+        Self::UpgradeRequired,
     ];
 
     fn details(&self) -> Vec<u8> {

@@ -85,6 +85,8 @@ pub enum Route {
     ServiceInfo,
     /// Asks what is left of the own key packages.
     Stock(DeviceId),
+    /// Opens a stream of hints, as a WebSocket.
+    Stream,
     /// Asks for the news of many logs.
     Sync,
     /// Uploads own key packages.
@@ -106,7 +108,8 @@ impl Route {
             | Self::ReadInbox { .. }
             | Self::ReadLog { .. }
             | Self::ServiceInfo
-            | Self::Stock(_) => Method::Get,
+            | Self::Stock(_)
+            | Self::Stream => Method::Get,
             Self::Acknowledge(_)
             | Self::Append(_)
             | Self::ClaimKeyPackage(_)
@@ -146,6 +149,7 @@ impl Route {
             Self::Repair(_) => "repair",
             Self::ServiceInfo => "service-info",
             Self::Stock(_) => "stock",
+            Self::Stream => "stream",
             Self::Sync => "sync",
             Self::UploadKeyPackages(_) => "upload-key-packages",
         }
@@ -173,6 +177,7 @@ impl Route {
             Self::RegisterDevice(device) => format!("/v1/devices/{device}"),
             Self::Repair(log) => format!("/v1/logs/{log}/repairs"),
             Self::ServiceInfo => WELL_KNOWN_PATH.to_owned(),
+            Self::Stream => "/v1/stream".to_owned(),
             Self::Sync => "/v1/sync".to_owned(),
             Self::Stock(device) | Self::UploadKeyPackages(device) => {
                 format!("/v1/devices/{device}/key-packages")
@@ -191,6 +196,7 @@ impl Route {
         let route = match (segments.as_slice(), query) {
             ([".well-known", "conclave-delivery"], None) => Self::ServiceInfo,
             (["v1", "health"], None) => Self::Health,
+            (["v1", "stream"], None) => Self::Stream,
             (["v1", "sync"], None) => Self::Sync,
             (["v1", "logs", log, rest @ ..], query) => {
                 Self::parse_log(method, LogId::from_hex(log)?, rest, query)?
@@ -272,7 +278,8 @@ impl Route {
             | Self::ReadInbox { .. }
             | Self::ReadLog { .. }
             | Self::ServiceInfo
-            | Self::Stock(_) => 0,
+            | Self::Stock(_)
+            | Self::Stream => 0,
         }
     }
 }
@@ -308,6 +315,7 @@ mod tests {
             Route::Repair(log),
             Route::ServiceInfo,
             Route::Stock(device),
+            Route::Stream,
             Route::Sync,
             Route::UploadKeyPackages(device),
         ]

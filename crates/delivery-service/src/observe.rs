@@ -56,6 +56,11 @@ pub(crate) struct Observer {
     connections_refused: AtomicU64,
     handshakes: AtomicU64,
     handshakes_failed: AtomicU64,
+    streams: AtomicU64,
+    streams_refused: AtomicU64,
+    streams_dropped: AtomicU64,
+    subscriptions: AtomicU64,
+    hints: AtomicU64,
     housekeeping_failed: AtomicU64,
     log: Option<LogSink>,
 }
@@ -110,6 +115,37 @@ impl Observer {
         self.handshakes_failed.fetch_add(1, Ordering::Relaxed);
     }
 
+    pub(crate) fn stream_opened(&self) {
+        self.streams.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn stream_closed(&self) {
+        self.streams.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// There were too many.
+    pub(crate) fn stream_refused(&self) {
+        self.streams_refused.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// The client was too slow.
+    pub(crate) fn stream_dropped(&self) {
+        self.streams_dropped.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn subscriptions_begun(&self, count: usize) {
+        self.subscriptions.fetch_add(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    pub(crate) fn subscriptions_ended(&self, count: usize) {
+        self.subscriptions.fetch_sub(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// Something was sent on a stream.
+    pub(crate) fn hint(&self) {
+        self.hints.fetch_add(1, Ordering::Relaxed);
+    }
+
     pub(crate) fn housekeeping_failed(&self) {
         self.housekeeping_failed.fetch_add(1, Ordering::Relaxed);
     }
@@ -120,11 +156,20 @@ impl Observer {
         let mut single = |name: &str, kind: &str, value: u64| {
             text += &format!("# TYPE conclave_{name} {kind}\nconclave_{name} {value}\n");
         };
-        single("connections", "gauge", self.connections.load(Ordering::Relaxed));
+        for (name, number) in [
+            ("connections", &self.connections),
+            ("streams", &self.streams),
+            ("stream_subscriptions", &self.subscriptions),
+        ] {
+            single(name, "gauge", number.load(Ordering::Relaxed));
+        }
         for (name, count) in [
             ("connections_refused_total", &self.connections_refused),
             ("tls_handshakes_total", &self.handshakes),
             ("tls_handshakes_failed_total", &self.handshakes_failed),
+            ("streams_refused_total", &self.streams_refused),
+            ("streams_dropped_total", &self.streams_dropped),
+            ("stream_events_total", &self.hints),
             ("housekeeping_failed_total", &self.housekeeping_failed),
         ] {
             single(name, "counter", count.load(Ordering::Relaxed));

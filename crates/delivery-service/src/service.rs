@@ -3,7 +3,9 @@
 //! Tests, simulations and programs that embed the service use it directly; `http` puts it on a
 //! socket.
 
-use crate::core::{Answer, Call, EXPIRING_LOGS_MAX, RawRequest, ServiceCore};
+use crate::core::{
+    Answer, Call, EXPIRING_LOGS_MAX, RawRequest, ServiceCore, Subscription, Subscriptions,
+};
 use crate::store::{Heard, Outcome, Store, Work};
 use codec::{Decode, Encode};
 use delivery_api::request::Failure;
@@ -112,6 +114,16 @@ impl Service {
 
     pub(crate) fn read(&self, call: Arc<Call>) -> Outcome {
         self.store.read(self.work(call))
+    }
+
+    pub(crate) fn subscribe(&self, message: &[u8], now: u64) -> Result<Subscriptions, Problem> {
+        self.core.subscribe(message, now)
+    }
+
+    /// What there is to tell to some subscriptions.
+    pub(crate) fn look(&self, subscriptions: Vec<Arc<Subscription>>) -> Outcome {
+        let core = Arc::clone(&self.core);
+        self.store.read(Box::new(move |rows| core.look(&subscriptions, rows)))
     }
 
     pub(crate) fn write(&self, call: Arc<Call>, done: impl FnOnce(Outcome) + Send + 'static) {

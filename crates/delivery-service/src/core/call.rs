@@ -35,7 +35,7 @@ pub struct RawRequest<'a> {
 }
 
 /// What a reader can wait for: news in a log or an inbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Topic(pub [u8; 32]);
 
 impl Topic {
@@ -62,6 +62,11 @@ impl VerifiedKey {
 pub(super) struct Owner(DeviceId);
 
 impl Owner {
+    /// The device whose key signed.
+    pub(super) fn of(key: &VerifiedKey) -> Self {
+        Self(key.key().device())
+    }
+
     pub(super) fn device(&self) -> DeviceId {
         self.0
     }
@@ -342,6 +347,8 @@ impl Admission<'_> {
             Route::Repair(log) => self.repair(log)?,
             Route::ServiceInfo => Command::ServiceInfo,
             Route::Stock(device) => Command::Stock { owner: self.owner(device)? },
+            // Only the socket can make it one.
+            Route::Stream => return Err(Problem::UpgradeRequired),
             Route::Sync => self.sync()?,
             Route::UploadKeyPackages(device) => self.upload(device)?,
         })
@@ -391,7 +398,7 @@ impl Admission<'_> {
         if cursors.len() > limits::SYNC_CURSORS_MAX {
             return Err(Problem::TooLarge);
         }
-        self.verify_time(time_seconds)?;
+        verify_time(time_seconds, self.now_seconds)?;
         let verify = |signed: &SignedCursor| {
             let tbs = signed.cursor().to_be_signed(self.service, time_seconds);
             let key = verify(signed.key, &tbs, &signed.signature);
@@ -420,7 +427,7 @@ impl Admission<'_> {
         let header = self.raw.authorization.ok_or(Problem::SignatureRequired)?;
         let authorization = Authorization::parse(header).ok_or(Problem::BadSignature)?;
         let Authorization { key, time_seconds, signature } = authorization;
-        self.verify_time(time_seconds)?;
+        verify_time(time_seconds, self.now_seconds)?;
         let tbs = RequestTbs {
             credential: Credential { service: self.service, key, time_seconds },
             method: self.raw.method,
@@ -428,13 +435,6 @@ impl Admission<'_> {
             body: self.raw.body,
         };
         verify(key, &tbs.to_bytes(), &signature)
-    }
-
-    fn verify_time(&self, time_seconds: u64) -> Result<(), Problem> {
-        if time_seconds.abs_diff(self.now_seconds) > limits::CLOCK_SKEW_SECONDS_MAX {
-            return Err(Problem::StaleRequest { service_time_seconds: self.now_seconds });
-        }
-        Ok(())
     }
 
     fn owner(&self, device: DeviceId) -> Result<Owner, Problem> {
@@ -458,8 +458,16 @@ impl Admission<'_> {
     }
 }
 
+/// Fails if a client's clock is too far from ours.
+pub(super) fn verify_time(time_seconds: u64, now_seconds: u64) -> Result<(), Problem> {
+    if time_seconds.abs_diff(now_seconds) > limits::CLOCK_SKEW_SECONDS_MAX {
+        return Err(Problem::StaleRequest { service_time_seconds: now_seconds });
+    }
+    Ok(())
+}
+
 /// The key, if the signature is its own over these bytes.
-fn verify(key: PublicKey, tbs: &[u8], signature: &[u8]) -> Result<VerifiedKey, Problem> {
+pub(super) fn verify(key: PublicKey, tbs: &[u8], signature: &[u8]) -> Result<VerifiedKey, Problem> {
     UnparsedPublicKey::new(&ED25519, key.as_bytes())
         .verify(tbs, signature)
         .map_err(|_| Problem::BadSignature)?;

@@ -320,6 +320,24 @@ pub(super) fn news(
     page(rows, log, key, window).map(Some)
 }
 
+/// How far a key may read, and whether that is final, if it may read behind a position at all.
+pub(super) fn visible_end(
+    rows: &mut dyn Rows,
+    log: LogId,
+    key: PublicKey,
+    after: Position,
+) -> Result<(Position, bool), Problem> {
+    let row = existing(rows, log)?;
+    let reach = Reach::of_key(rows, log, &row, key)?;
+    if after < reach.start {
+        return Err(Problem::NotAllowed);
+    }
+    if after > reach.end {
+        return Err(Problem::BeyondEnd { end: reach.end });
+    }
+    Ok((reach.end, reach.stopped))
+}
+
 fn page(
     rows: &mut dyn Rows,
     log: LogId,

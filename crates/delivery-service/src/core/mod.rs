@@ -10,6 +10,9 @@
 //! Now and then, [`ServiceCore::housekeep`] and [`ServiceCore::expire_entries`] forget what has
 //! expired.
 //!
+//! A stream of hints has a way of its own: [`ServiceCore::subscribe`] admits, [`ServiceCore::look`]
+//! tells what is new.
+//!
 //! One file per primitive: `log`, `inbox`, `key_packages`, `blobs`, and apart from them
 //! `directory`.
 
@@ -21,10 +24,12 @@ mod key_packages;
 mod log;
 mod pace;
 mod repair;
+mod stream;
 mod sync;
 
 pub use call::{Call, RawRequest, Topic};
 pub use pace::{Pace, Paces};
+pub use stream::{Subscription, Subscriptions};
 
 use crate::key::ServiceKey;
 use crate::store::{AnswerRow, Outcome, Rows, Scope};

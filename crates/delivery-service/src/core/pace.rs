@@ -23,7 +23,7 @@ pub struct Pace {
 }
 
 impl Pace {
-    const fn new(burst: u32, per_minute: u32) -> Self {
+    pub(crate) const fn new(burst: u32, per_minute: u32) -> Self {
         Self { burst, per_minute }
     }
 
@@ -31,6 +31,19 @@ impl Pace {
         60_000_u64
             .checked_div(self.per_minute.into())
             .map_or(u64::from(u32::MAX), |each| each.max(1))
+    }
+
+    /// By when all would have been due at an even pace, with so many more at this time, unless that
+    /// is too many.
+    pub(crate) fn count(self, due: u64, count: u64, now_seconds: u64) -> Result<u64, Problem> {
+        let now = now_seconds.saturating_mul(1000);
+        let interval = self.interval_millis();
+        let slack = interval.saturating_mul(self.burst.into());
+        let next = due.max(now).saturating_add(interval.saturating_mul(count));
+        match (next - now).saturating_sub(slack) {
+            0 => Ok(next),
+            early => Err(Problem::TooManyRequests { retry_after_seconds: early.div_ceil(1000) }),
+        }
     }
 }
 
@@ -123,18 +136,11 @@ impl Meter {
     /// Counts one more for a subject, unless that is too many.
     pub(super) fn count(&self, subject: Subject, now_seconds: u64) -> Result<(), Problem> {
         let Some(pace) = subject.pace(&self.paces) else { return Ok(()) };
-        let now = now_seconds.saturating_mul(1000);
-        let interval = pace.interval_millis();
-        let slack = interval.saturating_mul(pace.burst.into());
         // A poisoned lock only means that a thread died while counting.
         let mut generations = self.generations.lock().unwrap_or_else(|poison| poison.into_inner());
         let Generations { young, old } = &mut *generations;
         let due = young.get(&subject).or_else(|| old.get(&subject)).copied().unwrap_or(0);
-        let next = due.max(now).saturating_add(interval);
-        let early = (next - now).saturating_sub(slack);
-        if early > 0 {
-            return Err(Problem::TooManyRequests { retry_after_seconds: early.div_ceil(1000) });
-        }
+        let next = pace.count(due, 1, now_seconds)?;
         if young.len() >= SUBJECTS_MAX && !young.contains_key(&subject) {
             *old = std::mem::take(young);
         }

@@ -2,13 +2,15 @@
 
 use super::requests::Shared;
 use super::tls::Handshakes;
+use crate::core::Pace;
 use crate::observe::Observer;
 use crate::service::Response;
 use delivery_api::Problem;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -34,6 +36,31 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 pub(super) struct Limits {
     pub(super) connections_max: u32,
     pub(super) head_time_max: Duration,
+    pub(super) cursors: Option<Pace>,
+}
+
+/// The least that a signed cursor has on the wire: log, position, key and signature.
+const CURSOR_BYTES_MIN: usize = 32 + 8 + 32 + 64;
+
+/// How fast one connection may have the signatures of cursors checked.
+pub(super) struct ConnectionPace {
+    pace: Option<Pace>,
+    due: Mutex<u64>,
+}
+
+impl ConnectionPace {
+    fn new(pace: Option<Pace>) -> Self {
+        Self { pace, due: Mutex::new(0) }
+    }
+
+    /// Counts as many cursors as a body of this length may hold, unless that is too many.
+    pub(super) fn count_cursors(&self, length: usize, now_seconds: u64) -> Result<(), Problem> {
+        let Some(pace) = self.pace else { return Ok(()) };
+        let count = u64::try_from(length.div_ceil(CURSOR_BYTES_MIN)).unwrap_or(u64::MAX);
+        let mut due = self.due.lock().unwrap_or_else(PoisonError::into_inner);
+        *due = pace.count(*due, count, now_seconds)?;
+        Ok(())
+    }
 }
 
 /// The connections of a listener.
@@ -123,12 +150,19 @@ impl Connections {
     /// Serves the requests of one connection until it ends or the server stops.
     async fn serve(&self, stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) {
         let mut stopped = self.stopped.clone();
+        let pace = Arc::new(ConnectionPace::new(self.limits.cursors));
+        let router = TowerToHyperService::new(self.router.clone());
+        let service = service_fn(move |mut request: hyper::Request<_>| {
+            request.extensions_mut().insert(Arc::clone(&pace));
+            router.call(request)
+        });
         let connection = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.head_time_max)
             .max_headers(HEADERS_MAX)
             .max_header_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), TowerToHyperService::new(self.router.clone()));
+            .serve_connection(TokioIo::new(stream), service)
+            .with_upgrades();
         tokio::pin!(connection);
         // How a connection ends is the client's business.
         tokio::select! {

@@ -7,17 +7,19 @@
 //!   be, read the body, admit and carry out on a blocking thread (writes on the store's writer),
 //!   and map the outcome to status and body in [`Response`](crate::Response). Nothing of the
 //!   connection, least of all its address, reaches the logic.
+//! * `stream`: WebSockets over which clients hear that something is new.
 //!
 //! [`Server`] brings its own threads and can be used from any program, async or not.
 
 mod connections;
 mod operator;
 mod requests;
+mod stream;
 mod tls;
 
 pub use tls::Tls;
 
-use crate::core::{Config, ServiceCore};
+use crate::core::{Config, Pace, ServiceCore};
 use crate::error::Error;
 use crate::key::ServiceKey;
 use crate::news::News;
@@ -25,13 +27,14 @@ use crate::observe::{LogSink, Observer};
 use crate::service::Service;
 use crate::store::{SqliteStore, Store};
 use connections::{Connections, Limits};
-use delivery_api::PublicKey;
+use delivery_api::{PublicKey, limits};
 use requests::{Shared, handle, now_seconds};
 use std::net::{SocketAddr, TcpListener as StdListener, ToSocketAddrs};
 use std::path::Path;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use stream::Streams;
 use tls::{Handshakes, Identity};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -48,6 +51,15 @@ pub struct Options {
     pub head_time_max: Duration,
     /// How long a body may take to arrive.
     pub body_time_max: Duration,
+    /// Streams at a time; they do not count as connections.
+    pub streams_max: u32,
+    /// Logs and inboxes that all streams together may have subscribed.
+    pub subscriptions_max: u32,
+    /// How long the client of a stream may be silent; it is pinged three times in that time.
+    pub stream_silence_max: Duration,
+    /// How many signed cursors one connection may send, in syncs and on its stream; `None` for no
+    /// limit.
+    pub cursors: Option<Pace>,
     /// Which certificate to show; plain HTTP without one.
     pub tls: Option<Tls>,
     /// TLS handshakes at a time; others wait for their turn.
@@ -67,6 +79,11 @@ impl Default for Options {
             connections_max: 8192,
             head_time_max: Duration::from_secs(60),
             body_time_max: Duration::from_secs(60),
+            streams_max: 4096,
+            subscriptions_max: 500_000,
+            stream_silence_max: Duration::from_secs(limits::STREAM_SILENCE_SECONDS_MAX),
+            // A client in a thousand groups that comes back five times, and then once a minute.
+            cursors: Some(Pace::new(5000, 1000)),
             tls: None,
             handshakes_max: 1024,
             handshake_time_max: Duration::from_secs(10),
@@ -243,32 +260,34 @@ async fn serve(
     stopped: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
     let listener = TcpListener::from_std(listeners.public)?;
-    let observer = Arc::new(Observer::new(options.log));
+    let observer = Arc::new(Observer::new(options.log.clone()));
     observer.log(now_seconds(), "started", &[]);
     let shared = Shared {
         service,
         news: Arc::new(News::new()),
+        streams: Arc::new(Streams::new(&options)),
         body_time_max: options.body_time_max,
         observer,
         stopped: stopped.clone(),
     };
     let news = Arc::clone(&shared.news);
-    shared.service.listen(Box::new(move |channel| news.publish(channel)));
+    shared.service.listen(Box::new(move |channel| news.publish_channel(channel)));
     let mut tasks = tokio::task::JoinSet::new();
     tasks.spawn(housekeep(shared.clone()));
     if let Some(operator) = listeners.operator {
         let listener = TcpListener::from_std(operator)?;
-        let limits = Limits { connections_max: 64, head_time_max: options.head_time_max };
+        let head_time_max = options.head_time_max;
+        let limits = Limits { connections_max: 64, head_time_max, cursors: None };
         let router = operator::router(shared.clone());
         let connections = Arc::new(Connections::new(router, limits, &shared));
         tasks.spawn(async move { connections.accept(&listener).await });
     }
     let router = axum::Router::new().fallback(handle).with_state(shared.clone());
-    let Options { connections_max, head_time_max, .. } = options;
+    let Options { connections_max, head_time_max, cursors, .. } = options;
     let handshakes = listeners.identity.map(|identity| {
         Handshakes::new(&identity, options.handshakes_max, options.handshake_time_max)
     });
-    let limits = Limits { connections_max, head_time_max };
+    let limits = Limits { connections_max, head_time_max, cursors };
     let connections = Arc::new(Connections::new(router, limits, &shared).with_tls(handshakes));
     tokio::select! {
         () = connections.accept(&listener) => (),
@@ -277,7 +296,12 @@ async fn serve(
     // Nobody new; those who are being answered get a moment.
     drop(listener);
     let patience = Duration::from_secs(SHUTDOWN_SECONDS_MAX);
-    let _ = tokio::time::timeout(patience, connections.finished()).await;
+    let _ = tokio::time::timeout(patience, async {
+        // A connection may turn into a stream, but no stream into a connection.
+        connections.finished().await;
+        shared.streams.finished().await;
+    })
+    .await;
     shared.observer.log(now_seconds(), "stopped", &[]);
     Ok(())
 }

@@ -36,6 +36,7 @@ async fn ready(State(shared): State<Shared>) -> Response {
 mod tests {
     use super::{Shared, State, ready};
     use crate::core::{Config, ServiceCore};
+    use crate::http::{Options, stream::Streams};
     use crate::key::ServiceKey;
     use crate::news::News;
     use crate::observe::Observer;
@@ -65,6 +66,7 @@ mod tests {
         let shared = Shared {
             service: Service::new(Arc::new(core), store),
             news: Arc::new(News::new()),
+            streams: Arc::new(Streams::new(&Options::default())),
             body_time_max: Duration::from_secs(1),
             observer: Arc::new(Observer::default()),
             stopped,

@@ -1,5 +1,7 @@
 //! One request on its way: body, admission, the store, waiting for news, the response.
 
+use super::connections::ConnectionPace;
+use super::stream::{self, Streams};
 use crate::core::{Answer, Call, RawRequest};
 use crate::news::News;
 use crate::observe::{Field, Observer};
@@ -20,6 +22,7 @@ use tokio::sync::{oneshot, watch};
 pub(super) struct Shared {
     pub(super) service: Service,
     pub(super) news: Arc<News>,
+    pub(super) streams: Arc<Streams>,
     pub(super) body_time_max: Duration,
     pub(super) observer: Arc<Observer>,
     pub(super) stopped: watch::Receiver<bool>,
@@ -40,18 +43,21 @@ impl IntoResponse for Response {
     }
 }
 
-pub(super) async fn handle(State(shared): State<Shared>, request: Request) -> Response {
+pub(super) async fn handle(
+    State(shared): State<Shared>,
+    request: Request,
+) -> axum::response::Response {
     let start = Instant::now();
     let method = request.method().as_str().to_owned();
     let path = request.uri().path_and_query().map_or("", PathAndQuery::as_str).to_owned();
     let route = Route::parse(&method, &path);
     let name = route.as_ref().map_or("unknown", Route::name);
-    let outcome = match route {
-        Some(route) => respond(&shared, &route, request).await,
-        None => Err(Problem::UnknownRoute),
+    let response = match route {
+        Some(Route::Stream) => stream::open(&shared, request).await,
+        Some(route) => Response::from(respond(&shared, &route, request).await).into_response(),
+        None => Response::from(Err(Problem::UnknownRoute)).into_response(),
     };
-    let response = Response::from(outcome);
-    let (status, took) = (response.status, start.elapsed());
+    let (status, took) = (response.status().as_u16(), start.elapsed());
     shared.observer.request(name, status, took);
     let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
     let fields = [
@@ -79,6 +85,9 @@ async fn respond(shared: &Shared, route: &Route, request: Request) -> Outcome {
         .await
         .map_err(|_| Problem::TooSlow)?
         .map_err(|_| Problem::TooLarge)?;
+    if let (Route::Sync, Some(pace)) = (route, parts.extensions.get::<Arc<ConnectionPace>>()) {
+        pace.count_cursors(body.len(), now_seconds())?;
+    }
     let service = shared.service.clone();
     let call = blocking(move || {
         let raw = RawRequest {
@@ -99,7 +108,7 @@ fn size_hint(body: &Body) -> usize {
     usize::try_from(HttpBody::size_hint(body).lower()).unwrap_or(usize::MAX)
 }
 
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, Problem> + Send + 'static,
 ) -> Result<T, Problem> {
     tokio::task::spawn_blocking(work).await.unwrap_or(Err(Problem::Internal))
@@ -111,7 +120,7 @@ pub(super) async fn write(shared: &Shared, call: Arc<Call>) -> Outcome {
     shared.service.write(call, move |outcome| {
         // Here, not behind the receiver: the requester may have hung up, the others still wait.
         if let Ok(Answer { news: topics, .. }) = &outcome {
-            topics.iter().for_each(|topic| news.publish(topic.channel()));
+            topics.iter().for_each(|topic| news.publish(*topic));
         }
         // Nobody to tell if the requester hung up.
         let _ = sender.send(outcome);

@@ -171,6 +171,7 @@ fn refusals_have_their_status_and_a_problem_body() {
         ("GET", "/", &b""[..], Problem::UnknownRoute),
         ("DELETE", "/v1/health", b"", Problem::UnknownRoute),
         ("GET", "/v1/health?x=1", b"", Problem::UnknownRoute),
+        ("GET", "/v1/stream", b"", Problem::UpgradeRequired),
         ("GET", "/v1/names/Alice", b"", Problem::UnknownRoute),
         ("GET", "/v1/names/alice", b"", Problem::UnknownName),
         ("POST", &entries, b"", Problem::Malformed),

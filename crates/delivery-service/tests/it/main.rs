@@ -2,7 +2,7 @@
 //!
 //! `conformance!` runs each listed test on the memory model, on SQLite and on PostgreSQL. What
 //! concerns files, sockets or processes has modules of its own: `connections`, `crash`, `http`,
-//! `operator`, `privacy`, `tls`.
+//! `operator`, `privacy`, `stream`, `tls`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -22,6 +22,7 @@ mod privacy;
 mod repair;
 mod retention;
 mod retry;
+mod stream;
 mod sync;
 mod tls;
 mod world;

@@ -174,3 +174,16 @@ fn the_next_handshake_waits_for_its_turn() {
         assert_eq!(waiting.join().unwrap(), 200);
     });
 }
+
+#[test]
+fn a_stream_runs_over_tls_too() {
+    let directory = Directory::new();
+    let server = bind(&directory, self_made());
+    let stream = connect(&server, &certificate(&directory), "localhost");
+    let (mut socket, _) = tungstenite::client("wss://localhost/v1/stream", stream).unwrap();
+    server.shutdown().unwrap();
+    let closed = socket.read().unwrap();
+    assert!(
+        matches!(closed, tungstenite::Message::Close(Some(frame)) if frame.code == 1001.into())
+    );
+}

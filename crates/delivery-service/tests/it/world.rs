@@ -32,7 +32,7 @@ pub(crate) const UNPACED: Config = Config {
 
 /// [`UNPACED`] on a socket.
 pub(crate) fn unpaced() -> Options {
-    Options { config: UNPACED, ..Options::default() }
+    Options { config: UNPACED, cursors: None, ..Options::default() }
 }
 
 static COUNTER: AtomicU64 = AtomicU64::new(1);
