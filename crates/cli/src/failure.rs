@@ -68,6 +68,11 @@ impl Failure {
         Self::new(6, text)
     }
 
+    /// Whether nothing but the network is in the way.
+    pub(crate) fn is_offline(&self) -> bool {
+        fault(self.code) == "network"
+    }
+
     /// What it says.
     pub(crate) fn text(&self) -> &str {
         &self.text

@@ -14,8 +14,8 @@ mod progress;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    account, ca, completions, demo, fetch, group, inspect, interop, man, mls, receive, send, serve,
-    vectors,
+    account, ca, chat, completions, demo, fetch, group, inspect, interop, man, mls, receive, send,
+    serve, vectors,
 };
 use config::Config;
 use failure::Failure;
@@ -55,6 +55,8 @@ enum Command {
     /// Be an authority that certifies keys for `mls --certificate`
     #[command(subcommand)]
     Ca(ca::Ca),
+    /// Hold conversations in the terminal
+    Chat(chat::Chat),
     /// Print what a shell needs to complete the command line
     Completions(completions::Completions),
     /// Hold a whole conversation on this machine and check it
@@ -111,6 +113,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     match command {
         Command::Account(command) => command.run(&common, &mut output),
         Command::Ca(command) => command.run(&mut output),
+        Command::Chat(command) => command.run(&common, &output),
         Command::Completions(command) => command.run(&mut output),
         Command::Demo(command) => command.run(&mut output),
         Command::Fetch(command) => command.run(&common, &mut output),

@@ -52,7 +52,12 @@ impl Output {
 
 /// An event in one line for people.
 pub(crate) fn line(event: &Event) -> String {
-    let what = match &event.kind {
+    format!("epoch {:<3} {}", event.epoch, printable(&what(event)))
+}
+
+/// What happened, in the words of others where they said something.
+pub(crate) fn what(event: &Event) -> String {
+    match &event.kind {
         EventKind::Message { from, text } => format!("{from}: {text}"),
         EventKind::File { from, name, size, .. } => {
             format!("{from} shares file {}: {name}, {size} bytes", event.number)
@@ -68,8 +73,7 @@ pub(crate) fn line(event: &Event) -> String {
         EventKind::Halted { reason } => format!("(this group is not safe any more: {reason})"),
         EventKind::IntentFailed { what, reason } => format!("(could not {what}: {reason})"),
         other => format!("({other:?})"),
-    };
-    format!("epoch {:<3} {}", event.epoch, printable(&what))
+    }
 }
 
 /// What others wrote, so that it does nothing to a terminal and keeps to its own line: control

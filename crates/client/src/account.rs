@@ -19,6 +19,7 @@ mod files;
 mod follow;
 
 pub use files::Attachment;
+pub use follow::Waker;
 use follow::Watches;
 
 /// An account on this device.
@@ -271,6 +272,12 @@ impl Account {
         let watches = self.engine.watches(seconds, now())?;
         self.watches.wait(&self.transport, watches, seconds);
         self.receive()
+    }
+
+    /// What ends a wait of [`Account::follow`] from another thread.
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        self.watches.waker()
     }
 
     /// All groups, in the order of their names.

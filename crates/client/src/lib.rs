@@ -45,7 +45,7 @@ mod rescue;
 mod store;
 pub mod transport;
 
-pub use account::{Account, Attachment, Peek};
+pub use account::{Account, Attachment, Peek, Waker};
 pub use authentication::{AccountKey, KeySource, KnownAccount};
 pub use engine::{Done, GroupState, GroupSummary};
 pub use error::{Error, Misuse, ServiceFault};

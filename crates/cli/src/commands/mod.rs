@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod ca;
+pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod demo;
 pub(crate) mod fetch;

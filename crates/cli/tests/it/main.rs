@@ -10,5 +10,6 @@ mod manual;
 mod program;
 mod serve;
 mod shell;
+mod terminal;
 mod transcripts;
 mod vectors;

@@ -52,7 +52,7 @@ impl Drop for Running {
 
 /// A delivery service in a process of its own, and a folder for it and the accounts.
 pub(crate) struct Service {
-    _process: Running,
+    process: Option<Running>,
     pub(crate) url: String,
     folder: tempfile::TempDir,
 }
@@ -60,14 +60,31 @@ pub(crate) struct Service {
 impl Service {
     pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let data = folder.path().join("service");
+        let mut service = Self { process: None, url: String::new(), folder };
+        service.listen("127.0.0.1:0");
+        service
+    }
+
+    fn listen(&mut self, address: &str) {
+        let data = self.folder.path().join("service");
         let data = data.to_str().unwrap();
-        let arguments = ["serve", "--data", data, "--listen", "127.0.0.1:0", "--json"];
+        let arguments = ["serve", "--data", data, "--listen", address, "--json"];
         let mut process = Running::start(conclave(&arguments));
         let line: serde_json::Value = serde_json::from_str(&process.line()).unwrap();
         assert_eq!(line["type"], "listening");
-        let url = line["url"].as_str().unwrap().to_owned();
-        Self { _process: process, url, folder }
+        self.url = line["url"].as_str().unwrap().to_owned();
+        self.process = Some(process);
+    }
+
+    /// Kills the service.
+    pub(crate) fn stop(&mut self) {
+        self.process = None;
+    }
+
+    /// Starts the service again, at the address that it had.
+    pub(crate) fn restart(&mut self) {
+        let address = self.url.trim_start_matches("http://").to_owned();
+        self.listen(&address);
     }
 
     pub(crate) fn home(&self, name: &str) -> PathBuf {

@@ -16,6 +16,18 @@ const FAILURE_DELAY: Duration = Duration::from_secs(1);
 /// How much longer than the service to wait.
 const MARGIN_SECONDS: u32 = 5;
 
+/// Ends, from another thread, a wait of [`crate::Account::follow`]; or the next one, if there is none.
+#[derive(Clone, Debug)]
+pub struct Waker(Sender<(String, bool)>);
+
+impl Waker {
+    /// Ends the wait.
+    pub fn wake(&self) {
+        // Nobody waits if the account was closed. No poll has this topic.
+        let _ = self.0.send((String::new(), true));
+    }
+}
+
 /// Polls that wait.
 pub(super) struct Watches {
     sender: Sender<(String, bool)>,
@@ -36,6 +48,11 @@ fn topic(request: &HttpRequest) -> String {
 }
 
 impl Watches {
+    /// What ends a wait.
+    pub(super) fn waker(&self) -> Waker {
+        Waker(self.sender.clone())
+    }
+
     /// Starts the polls that are not waiting yet, and waits until one is answered.
     pub(super) fn wait(
         &mut self,
