@@ -54,14 +54,20 @@ pub enum Misuse {
     InvalidGroupName,
     /// The name is not 1 to 64 of `a`-`z`, `0`-`9`, `.`, `_`, `-`, starting with a letter or digit.
     InvalidName(String),
+    /// A group's policy is outside its bounds.
+    InvalidPolicy(&'static str),
     /// The service's address is not a [`ServiceAddress`](crate::transport::ServiceAddress).
     InvalidServer(String),
     /// There is no such group.
     NoSuchGroup(String),
     /// The event is not about a file.
     NoSuchFile,
+    /// Only the group's admins may do this.
+    NotAnAdmin,
     /// The account is not in the group.
     NotAMember(String),
+    /// The group's policy does not allow it.
+    Policy(crate::PolicyViolation),
     /// Removing oneself takes somebody else.
     RemovesSelf,
     /// The message is too long.
@@ -135,6 +141,13 @@ impl fmt::Display for Misuse {
             }
             Self::NoSuchFile => formatter.write_str("there is no such file"),
             Self::NoSuchGroup(name) => write!(formatter, "there is no group `{name}`"),
+            Self::InvalidPolicy(bound) => {
+                write!(formatter, "this is no policy for a group: {bound}")
+            }
+            Self::NotAnAdmin => formatter.write_str("only the group's admins may do this"),
+            Self::Policy(violation) => {
+                write!(formatter, "the group's policy forbids it: {violation}")
+            }
             Self::NotAMember(name) => write!(formatter, "`{name}` is not in the group"),
             Self::RemovesSelf => formatter.write_str("only somebody else can remove this account"),
             Self::TextTooLong => formatter.write_str("the message is too long"),

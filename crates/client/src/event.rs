@@ -132,6 +132,56 @@ kinds! {
             /// Its size in bytes.
             size: u64,
         }
+        /// A member wants to leave; the next commit removes it.
+        30 MemberLeaving {
+            /// Who.
+            name: String,
+        }
+        /// A member left, as it wished.
+        31 MemberLeft {
+            /// Who removed them for it.
+            by: String,
+            /// Who left.
+            name: String,
+        }
+        /// A member was removed that has not renewed its keys for longer than the policy allows.
+        32 MemberEvicted {
+            /// Who removed them.
+            by: String,
+            /// Who was removed.
+            name: String,
+        }
+        /// This client left the group, as it wished.
+        33 LeftGroup {
+            /// Who removed it for it.
+            by: String,
+        }
+        /// A member shows another credential: renewed, or by another root key of its account.
+        34 CredentialChanged {
+            /// Who.
+            name: String,
+        }
+        /// The group has another policy.
+        35 PolicyChanged {
+            /// Who changed it.
+            by: String,
+            /// What is different, one line each.
+            what: Vec<String>,
+        }
+        /// The group has another name.
+        36 GroupRenamed {
+            /// Who renamed it.
+            by: String,
+            /// The old name.
+            before: String,
+            /// The new name.
+            name: String,
+        }
+        /// The own keys could not be renewed in time: nothing is sent until they are. Whoever keeps
+        /// commits away keeps keys alive that somebody may have stolen.
+        37 UpdateOverdue {}
+        /// The own keys are renewed, and messages go out again.
+        38 UpdateLanded {}
     }
 }
 

@@ -64,10 +64,10 @@ impl LogExtension {
         Self { version: LOG_EXTENSION_VERSION, log, name: name.as_bytes().into() }
     }
 
-    /// The extensions of a new group.
-    pub(crate) fn to_extensions(&self) -> Extensions {
+    /// As an extension of the GroupContext.
+    pub(crate) fn to_extension(&self) -> Extension {
         let extension_data = self.to_bytes().into();
-        Extensions(vec![Extension { extension_type: LOG_EXTENSION, extension_data }])
+        Extension { extension_type: LOG_EXTENSION, extension_data }
     }
 
     /// The group's log and name, if the group has them in a form that this version knows.
@@ -88,10 +88,10 @@ mod tests {
     #[test]
     fn the_log_extension_survives_and_a_group_without_it_has_no_log() {
         let log = LogId::new([5; 32]);
-        let extensions = LogExtension::new(log, "höhle").to_extensions();
+        let extensions = Extensions(vec![LogExtension::new(log, "höhle").to_extension()]);
         assert_eq!(LogExtension::read(&extensions), Some((log, "höhle".to_owned())));
         assert_eq!(LogExtension::read(&Extensions::default()), None);
-        let empty = LogExtension::new(log, "").to_extensions();
+        let empty = Extensions(vec![LogExtension::new(log, "").to_extension()]);
         assert_eq!(LogExtension::read(&empty), None);
     }
 

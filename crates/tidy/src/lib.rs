@@ -54,7 +54,7 @@ pub const PROTOCOL_CRATES: [&str; 7] =
 
 /// Crates beside the protocol crates that list rules of RFC 9420 in a `Violation` enum of their
 /// own.
-pub const MORE_CRATES_WITH_RULES: [&str; 2] = ["authentication", "x509"];
+pub const MORE_CRATES_WITH_RULES: [&str; 3] = ["authentication", "client", "x509"];
 
 /// Whether the crate in folder `name` is a protocol crate.
 #[must_use]

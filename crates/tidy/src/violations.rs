@@ -175,7 +175,7 @@ pub enum Violation {
         assert_eq!(messages(TREE, (TESTS, "fn f() { a(Violation::BlankLeaf) }")), none);
         // Tests of other crates do not count, and other crates need none.
         assert_eq!(messages(TREE, ("crates/mls/tests/it/main.rs", both))[..5], none);
-        let other = ("crates/client/src/violation.rs", ENUM);
+        let other = ("crates/cli/src/violation.rs", ENUM);
         assert_eq!(messages(other, (TESTS, "")), []);
     }
 

@@ -9,6 +9,7 @@ use super::{Engine, OpenGroup, check_usable, keys};
 use crate::id::{LogExtension, is_group_name};
 use crate::identity::identity_of;
 use crate::message::{Content, TEXT_BYTES_MAX};
+use crate::policy::GroupPolicy;
 use crate::store::{AnchorRecord, GroupRecord, GroupStatus, Intent, Invitee, NewEvent, Submission};
 use crate::transport::HttpRequest;
 use crate::{Error, Event, EventKind, GroupId, Identity, Misuse, StoreError};
@@ -18,6 +19,7 @@ use delivery_api::service::Done as Answered;
 use delivery_api::{LogId, Name, Position, Problem};
 use mls::{CommitId, GroupParams};
 use std::fmt;
+use wire::Extensions;
 
 /// What a group is at the moment.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +84,20 @@ impl Engine {
     /// # Errors
     /// The name is none for a group, or the store failed.
     pub fn create_group(&mut self, name: &str, now: u64) -> Result<GroupId, Error> {
+        self.create_group_with(name, &GroupPolicy::default(), now)
+    }
+
+    /// Creates a group with a policy.
+    ///
+    /// # Errors
+    /// As [`Engine::create_group`]; or the policy is outside its bounds.
+    pub fn create_group_with(
+        &mut self,
+        name: &str,
+        policy: &GroupPolicy,
+        now: u64,
+    ) -> Result<GroupId, Error> {
+        policy.check()?;
         if !is_group_name(name) {
             return Err(Misuse::InvalidGroupName.into());
         }
@@ -89,14 +105,16 @@ impl Engine {
         let mut log = [0; 32];
         self.random.fill(&mut log)?;
         let log = LogId::new(log);
-        let mut extensions = LogExtension::new(log, name).to_extensions();
+        let extensions = vec![LogExtension::new(log, name).to_extension(), policy.to_extension()];
+        let mut extensions = Extensions(extensions);
         let (rescue, anchor_key) = self.first_anchor()?;
         extensions.set(rescue.to_extension());
         let params = GroupParams { extensions, ..GroupParams::new(keys::SUITE) };
         let transaction = self.store.transaction()?;
         let effect =
             self.client.create_group(&transaction.mls(), params, now, &mut *self.random)?;
-        let (group, delta) = effect.into_parts();
+        let (mut group, delta) = effect.into_parts();
+        super::policy::apply(&mut group, self.client.settings());
         let record = GroupRecord {
             id: GroupId::new(group.group_id()),
             access_key: access_seed(&group, log)?,
@@ -176,7 +194,7 @@ impl Engine {
         names.sort();
         names.dedup();
         let invitee = |name| Invitee { name, device: None, key_package: None };
-        self.intend(group, &Intent::Add(names.into_iter().map(invitee).collect()))
+        self.intend_change(group, &Intent::Add(names.into_iter().map(invitee).collect()))
     }
 
     /// Wants somebody removed.
@@ -192,7 +210,7 @@ impl Engine {
         self.open.insert(group.clone(), open);
         match misuse {
             Some(misuse) => Err(misuse.into()),
-            None => self.intend(group, &Intent::Remove(names.to_vec())),
+            None => self.intend_change(group, &Intent::Remove(names.to_vec())),
         }
     }
 
@@ -307,7 +325,8 @@ impl Engine {
         }
         let transaction = self.store.transaction()?;
         let group = self.client.load_group(&transaction.mls(), id.as_slice())?;
-        let group = group.ok_or_else(|| Misuse::NoSuchGroup(id.to_string()))?;
+        let mut group = group.ok_or_else(|| Misuse::NoSuchGroup(id.to_string()))?;
+        super::policy::apply(&mut group, self.client.settings());
         let pending = match transaction.outbox(id)?.map(|outbox| outbox.submission) {
             Some(Submission::Commit(bundle)) => {
                 let name = CommitId(self.keys.suite.hash(&bundle.commit)?);

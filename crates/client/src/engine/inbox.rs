@@ -7,9 +7,10 @@ use super::locate::{Search, Step};
 use super::log::learn;
 use super::rejoin::note_means;
 use super::repair::note_segment;
-use super::{Engine, OpenGroup, Task};
+use super::{Engine, OpenGroup, Task, policy};
 use crate::id::LogExtension;
 use crate::identity::identity_of;
+use crate::policy::GroupPolicy;
 use crate::store::{GroupRecord, GroupStatus, NewEvent, StoreTransaction};
 use crate::{Error, EventKind, GroupId};
 use authentication::AccountPolicy;
@@ -195,7 +196,7 @@ fn put_away(transaction: StoreTransaction<'_>, reason: String) -> Result<(), Err
 
 /// Joins by a Welcome within a transaction. It writes only if it succeeds.
 fn join(
-    (client, policy): (&Client, &AccountPolicy),
+    (client, accounts): (&Client, &AccountPolicy),
     transaction: &StoreTransaction<'_>,
     bytes: &[u8],
     now: u64,
@@ -208,7 +209,7 @@ fn join(
         Ok(None) => return Ok(Joining::Unusable("it is for no key package here".to_owned())),
         Err(error) => return unusable(error),
     };
-    let (group, delta) = match client.join(&transaction.mls(), &welcome, None, now) {
+    let (mut group, delta) = match client.join(&transaction.mls(), &welcome, None, now) {
         Ok(effect) => effect.into_parts(),
         Err(mls::Error::Misuse(mls::Misuse::GroupExists)) => return Ok(Joining::MemberAlready),
         Err(error) => return unusable(error),
@@ -216,6 +217,10 @@ fn join(
     let Some((log, name)) = LogExtension::read(group.extensions()) else {
         return Ok(Joining::Unusable("the group does not say where its log is".to_owned()));
     };
+    if GroupPolicy::read(group.extensions()).is_none() {
+        return Ok(Joining::Unusable("the group has no policy".to_owned()));
+    }
+    policy::apply(&mut group, client.settings());
     let members = group.members().filter_map(|member| identity_of(&member.leaf));
     let names = members.map(|member| member.name.to_string()).collect();
     let record = GroupRecord {
@@ -234,7 +239,7 @@ fn join(
     transaction.use_key_package(reference.0.as_slice())?;
     transaction.put_group(&record)?;
     note_means(transaction, &group)?;
-    let revoked = learn(policy, transaction, group.members().map(|member| member.leaf))?;
+    let revoked = learn(accounts, transaction, group.members().map(|member| member.leaf))?;
     transaction.add_event(&NewEvent {
         group: Some(record.id.clone()),
         position: Position::START,

@@ -4,7 +4,7 @@
 
 use super::asked::Asked;
 use super::keys::{SUITE, access_public_key, next_access_seed};
-use super::{Engine, OpenGroup, Task, check_usable, is_final};
+use super::{Engine, OpenGroup, Task, check_usable, is_final, policy};
 use crate::identity::{identity, identity_of};
 use crate::message::{LastSeen, MessageId, encode_payload};
 use crate::store::{GroupRecord, Intent, IntentRecord, Invitee, OutboxRecord, Submission};
@@ -16,7 +16,7 @@ use delivery_api::key_package::{ClaimKeyPackage, ClaimedKeyPackage};
 use delivery_api::log::{Append, CommitBundle, Lane, WelcomeDelivery};
 use delivery_api::request::{self, Failure};
 use delivery_api::{DeviceId, IdempotencyKey, Name, Position, Problem, PublicKey};
-use mls::{CommitOptions, NewCommit, Suite};
+use mls::{CommitOptions, NewCommit, Propose, Suite};
 use std::collections::BTreeMap;
 use wire::{KeyPackage, KeyPackageRef, MlsMessage, MlsMessageBody};
 
@@ -33,7 +33,7 @@ pub struct Done {
 }
 
 /// Whose each key package is.
-type Recipients = BTreeMap<KeyPackageRef, DeviceId>;
+pub(super) type Recipients = BTreeMap<KeyPackageRef, DeviceId>;
 
 /// What becomes of an intent in the group as it is.
 enum Made {
@@ -135,6 +135,8 @@ impl Engine {
                 };
                 let effect = open.group.commit(options, now, &mut *self.random)?;
                 let (made, delta) = effect.into_parts();
+                let verdict = policy::judge(&open.group, made.pending.change());
+                verdict.map_err(Misuse::Policy)?;
                 transaction.apply(&delta)?;
                 let next = next_access_seed(&made.pending, suite, group.log)?;
                 let next = access_public_key(suite, &next)?;
@@ -274,6 +276,10 @@ fn contents(
     match intent {
         // A message waits for the proposals before it; a commit of these alone is an update.
         Intent::Send { .. } | Intent::Update => {}
+        Intent::SetPolicy(_) | Intent::Rename(_) => {
+            let Some(extensions) = policy::with_change(open, intent)? else { return Ok(None) };
+            options = options.propose(Propose::GroupContextExtensions(extensions));
+        }
         Intent::Add(invitees) if invitees.is_empty() => return Ok(None),
         Intent::Add(invitees) => {
             for Invitee { device, key_package, .. } in invitees {
@@ -299,7 +305,7 @@ fn contents(
 }
 
 /// A commit and everything that exists exactly if it wins.
-fn bundle(
+pub(super) fn bundle(
     (expected_head, next_access_key): (Position, PublicKey),
     idempotency_key: IdempotencyKey,
     made: &NewCommit,
@@ -329,7 +335,7 @@ fn bundle(
 fn invitees(intent: &Intent) -> &[Invitee] {
     match intent {
         Intent::Add(invitees) => invitees,
-        Intent::Remove(_) | Intent::Send { .. } | Intent::Update => &[],
+        _ => &[],
     }
 }
 

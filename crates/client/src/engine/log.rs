@@ -22,8 +22,9 @@ use super::keys::{Keys, access_seed};
 use super::rejoin::note_means;
 use super::repair::{log_key, note_segment, note_unlocked};
 use super::submit::is_behind;
-use super::{Engine, OpenGroup, Task};
-use crate::identity::{Identity, identity_of};
+use super::{Engine, OpenGroup, Task, changes, policy};
+use crate::id::LogExtension;
+use crate::identity::identity_of;
 use crate::message::{Content, LastSeen, MessageId, decode_payload};
 use crate::store::{
     GroupRecord, GroupStatus, Intent, NewEvent, OutboxRecord, StoreTransaction, Submission,
@@ -35,7 +36,7 @@ use crypto::CryptoError;
 use delivery_api::log::{Entry, EntryKind, LogPage};
 use delivery_api::request::{self, Failure, Window};
 use delivery_api::{ChainHash, DeviceId, Position, Problem, limits};
-use mls::{ApplicationMessage, EpochChange, Received, StagedEpoch};
+use mls::{ApplicationMessage, EpochChange, Received, ReceivedProposal, Settings, StagedEpoch};
 use std::sync::Arc;
 use wire::{LeafNode, MlsMessage};
 
@@ -89,7 +90,8 @@ impl Engine {
         let learned = Learned::default();
         let mut reading = Reading {
             keys: &self.keys,
-            policy: &self.policy,
+            accounts: &self.policy,
+            settings: self.client.settings(),
             transaction: &transaction,
             open: &mut open,
             record,
@@ -150,7 +152,8 @@ impl Engine {
         let chain_hash = self.keys.next_chain_hash(record.chain_hash, place, bytes)?;
         let mut reading = Reading {
             keys: &self.keys,
-            policy: &self.policy,
+            accounts: &self.policy,
+            settings: self.client.settings(),
             transaction: &transaction,
             open: &mut open,
             record,
@@ -252,7 +255,8 @@ struct Learned {
 /// A group while its log is read, within one transaction.
 struct Reading<'a> {
     keys: &'a Keys,
-    policy: &'a AccountPolicy,
+    accounts: &'a AccountPolicy,
+    settings: &'a Settings,
     transaction: &'a StoreTransaction<'a>,
     open: &'a mut OpenGroup,
     record: GroupRecord,
@@ -360,6 +364,9 @@ impl Reading<'_> {
         match (entry.kind, received) {
             (EntryKind::Commit, Received::Commit(staged)) => {
                 self.drop_candidate()?;
+                if let Err(violation) = policy::judge(&self.open.group, staged.change()) {
+                    return self.skip(entry, &violation.to_string());
+                }
                 let change = staged.change().clone();
                 self.compare_past(entry, &change.authenticated_data)?;
                 self.advance((*staged).into(), &change, entry.position)
@@ -368,9 +375,8 @@ impl Reading<'_> {
             (EntryKind::Application, Received::Application(message)) => {
                 self.message(entry, &message)
             }
-            (EntryKind::Proposal, Received::Proposal(_)) | (_, Received::OwnMessage { .. }) => {
-                Ok(())
-            }
+            (EntryKind::Proposal, Received::Proposal(proposal)) => self.proposal(entry, &proposal),
+            (_, Received::OwnMessage { .. }) => Ok(()),
             (_, Received::OtherEpoch { .. }) => self.skip(entry, "it is of another epoch"),
             _ => self.skip(entry, "it is not of the kind that the log says"),
         }
@@ -405,16 +411,19 @@ impl Reading<'_> {
         change: &EpochChange,
         position: Position,
     ) -> Result<(), Error> {
-        let by = self.committer(change);
+        let by = changes::committer(&self.open.group, change);
+        let mut kinds = changes::before(&self.open.group, change, &by, |_| false);
         let (_, delta) = self.open.group.advance(next)?.into_parts();
         self.transaction.apply(&delta)?;
         let changed = change.added.iter().chain(&change.updated).map(|(index, _)| index.as_u32());
         let leaves = changed.filter_map(|index| self.open.group.member(index));
-        let learned = learn(self.policy, self.transaction, leaves.map(|member| member.leaf))?;
+        let learned = learn(self.accounts, self.transaction, leaves.map(|member| member.leaf))?;
         self.learned.revoked |= learned;
-        for kind in kinds(change, &by) {
-            let mine = by == self.keys.identity.name.as_str();
-            let event = NewEvent { epoch: change.epoch, ..self.event(position, kind, !mine) };
+        changes::after(&self.open.group, change, &by, &mut kinds);
+        let is_mine = by == self.keys.identity.name.as_str();
+        for kind in kinds {
+            let unread = changes::is_news(&kind, is_mine);
+            let event = NewEvent { epoch: change.epoch, ..self.event(position, kind, unread) };
             self.transaction.add_event(&event)?;
         }
         if change.self_removed {
@@ -427,20 +436,23 @@ impl Reading<'_> {
                 note_means(self.transaction, &self.open.group)?;
             }
         }
+        if change.extensions.is_some() && !change.self_removed {
+            policy::apply(&mut self.open.group, self.settings);
+            let name = LogExtension::read(self.open.group.extensions()).map(|(_, name)| name);
+            self.record.name = name.ok_or(StoreError::Corrupt("group"))?;
+        }
         Ok(())
     }
 
-    /// The name of who committed, while the group is still in the old epoch.
-    fn committer(&self, change: &EpochChange) -> String {
-        let joins = change.committer.and_then(|committer| {
-            change.added.iter().find(|(index, _)| change.external && *index == committer)
-        });
-        let leaf = match (joins, change.committer) {
-            (Some((_, leaf)), _) => Some(std::sync::Arc::clone(leaf)),
-            (None, Some(index)) => self.open.group.member(index.as_u32()).map(|member| member.leaf),
-            (None, None) => None,
-        };
-        name_of(leaf.as_deref().and_then(identity_of))
+    /// A proposal that waits for a commit; any that may not be made is forgotten, here and by
+    /// everybody.
+    fn proposal(&mut self, entry: &Entry, received: &ReceivedProposal) -> Result<(), Error> {
+        if let Err(violation) = policy::judge_proposal(received) {
+            let ((), delta) = self.open.group.forget_proposal(received.reference).into_parts();
+            self.transaction.apply(&delta)?;
+            return self.skip(entry, &violation.to_string());
+        }
+        Ok(())
     }
 
     fn message(&mut self, entry: &Entry, message: &ApplicationMessage) -> Result<(), Error> {
@@ -526,29 +538,4 @@ impl Reading<'_> {
             unread,
         }
     }
-}
-
-fn name_of(identity: Option<Identity>) -> String {
-    // The policy lets nobody in without an identity.
-    identity.map_or_else(|| "?".to_owned(), |identity| identity.name.to_string())
-}
-
-/// What a change is to people.
-fn kinds(change: &EpochChange, by: &str) -> Vec<EventKind> {
-    if change.self_removed {
-        return vec![EventKind::RemovedFromGroup { by: by.to_owned() }];
-    }
-    let names = |leaves: &[(tree::LeafIndex, Arc<LeafNode>)]| -> Vec<String> {
-        leaves.iter().map(|(_, leaf)| name_of(identity_of(leaf))).collect()
-    };
-    let removed = names(&change.removed).into_iter();
-    let removed = removed.map(|name| EventKind::MemberRemoved { by: by.to_owned(), name });
-    let added = names(&change.added).into_iter();
-    let added = added.map(|name| EventKind::MemberAdded { by: by.to_owned(), name });
-    let mut kinds: Vec<EventKind> = removed.chain(added).collect();
-    let is_quiet = kinds.is_empty();
-    // Every commit renews its sender's keys; that is worth a word only if it does nothing else.
-    let updated = names(&change.updated).into_iter().filter(|name| is_quiet || name != by);
-    kinds.extend(updated.map(|name| EventKind::KeysUpdated { name }));
-    kinds
 }

@@ -24,8 +24,10 @@
 //! | `inbox`, `locate` | Welcomes: join, find the place in the log |
 //! | `issue` | from an intent to something to send |
 //! | `files` | sharing and fetching files |
+//! | `policy` | whether a commit keeps to the group's policy |
 //! | `submit` | sending it, and what the service says |
 //! | `standing` | the own credential and its renewal, revoked devices, members who must go |
+//! | `changes` | what a commit is to people: events |
 //! | `log` | reading a group's log, entry by entry |
 //! | `repair` | a log that an insider has closed |
 //! | `desync`, `rejoin` | a group that this client has lost, and the way back |
@@ -34,6 +36,7 @@ mod accepted;
 mod account;
 mod anchors;
 mod asked;
+mod changes;
 mod desync;
 mod files;
 mod groups;
@@ -42,6 +45,7 @@ mod issue;
 pub(crate) mod keys;
 pub(crate) mod locate;
 mod log;
+mod policy;
 mod rejoin;
 mod repair;
 mod standing;
@@ -49,6 +53,7 @@ mod submit;
 
 use crate::id::LOG_EXTENSION;
 use crate::identity;
+use crate::policy::POLICY_EXTENSION;
 use crate::rescue::RESCUE_EXTENSION;
 use crate::store::{AccountRecord, GroupStatus, IntentRecord, NewEvent, Store, StoreError};
 use crate::transport::{HttpRequest, HttpResponse};
@@ -68,6 +73,7 @@ use std::time::Duration;
 pub(crate) use asked::http;
 pub use groups::{GroupState, GroupSummary};
 pub use issue::Done;
+pub use policy::Violation as PolicyViolation;
 
 /// Where randomness comes from.
 pub type BoxedRandom = Box<dyn Random + Send>;
@@ -476,7 +482,7 @@ fn client(crypto: &Crypto, keys: &Keys, policy: &Arc<AccountPolicy>) -> Result<C
         None => wire::Credential::basic(&[]),
     };
     let settings = Settings {
-        extensions: vec![LOG_EXTENSION, RESCUE_EXTENSION],
+        extensions: vec![LOG_EXTENSION, POLICY_EXTENSION, RESCUE_EXTENSION],
         credentials: vec![wire::CredentialType::BASIC],
         // The service refuses what was protected under an older head, so nothing of a past epoch
         // follows a newer commit, and its keys can go at once.

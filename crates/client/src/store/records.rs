@@ -1,6 +1,7 @@
 //! What the rows mean: one type per table, and the encodings of what is kept as bytes.
 
 use crate::message::{Content, MessageId};
+use crate::policy::GroupPolicy;
 use crate::{EventKind, GroupId};
 use authentication::DeviceCredential;
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
@@ -123,6 +124,10 @@ pub(crate) enum Intent {
     },
     /// Change the own keys.
     Update,
+    /// Give the group another policy.
+    SetPolicy(Box<GroupPolicy>),
+    /// Give the group another name.
+    Rename(String),
 }
 
 impl std::fmt::Display for Intent {
@@ -141,6 +146,8 @@ impl std::fmt::Display for Intent {
             }
             Self::Send { .. } => formatter.write_str("send a message"),
             Self::Update => formatter.write_str("update keys"),
+            Self::SetPolicy(_) => formatter.write_str("change the policy"),
+            Self::Rename(name) => write!(formatter, "rename the group to {name}"),
         }
     }
 }
@@ -164,6 +171,14 @@ impl Encode for Intent {
                 content.encode(writer);
             }
             Self::Update => 4_u8.encode(writer),
+            Self::SetPolicy(policy) => {
+                21_u8.encode(writer);
+                policy.encode(writer);
+            }
+            Self::Rename(name) => {
+                22_u8.encode(writer);
+                writer.opaque(name.as_bytes());
+            }
         }
     }
 }
@@ -180,6 +195,11 @@ impl Decode for Intent {
             }
             3 => Ok(Self::Send { id: Decode::decode(reader)?, content: Decode::decode(reader)? }),
             4 => Ok(Self::Update),
+            21 => Ok(Self::SetPolicy(Box::new(Decode::decode(reader)?))),
+            22 => {
+                let name = String::from_utf8(reader.opaque()?.to_vec()).map_err(|_| error)?;
+                Ok(Self::Rename(name))
+            }
             _ => Err(error),
         }
     }

@@ -134,6 +134,8 @@ fn intents_keep_their_order_and_take_the_outbox_with_them() {
         Intent::Remove(vec![name("carol")]),
         Intent::Send { id: [5; 16], content: Content::Text("hé".to_owned()) },
         Intent::Update,
+        Intent::SetPolicy(Box::default()),
+        Intent::Rename("höhle".to_owned()),
     ];
     for intent in &intents {
         transaction.add_intent(&id, intent).unwrap();
@@ -163,7 +165,7 @@ fn intents_keep_their_order_and_take_the_outbox_with_them() {
     assert_eq!((changed.attempts, &changed.intent), (3, &Intent::Update));
     transaction.delete_intent(first.number).unwrap();
     assert!(transaction.outbox(&id).unwrap().is_none());
-    assert_eq!(transaction.intents().unwrap().len(), 3);
+    assert_eq!(transaction.intents().unwrap().len(), intents.len() - 1);
 }
 
 #[test]

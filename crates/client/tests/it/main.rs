@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod agreement;
 mod conversation;
 mod crashes;
 mod engine;

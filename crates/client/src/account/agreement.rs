@@ -1,0 +1,59 @@
+//! What the members of a group agree on: its policy and its name.
+
+use super::{Account, now};
+use crate::policy::GroupPolicy;
+use crate::{Done, Error, GroupId};
+
+impl Account {
+    /// Creates a group with a policy of its own.
+    ///
+    /// ```no_run
+    /// use client::{Account, GroupPolicy};
+    ///
+    /// # fn main() -> Result<(), client::Error> {
+    /// let mut alice = Account::open("alice-home".as_ref())?;
+    /// let policy = GroupPolicy { admins: vec![alice.name().clone()], ..GroupPolicy::default() };
+    /// alice.create_group_with("garden", &policy)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Account::create_group`]; or the policy is outside its bounds.
+    pub fn create_group_with(
+        &mut self,
+        name: &str,
+        policy: &GroupPolicy,
+    ) -> Result<GroupId, Error> {
+        let group = self.engine.create_group_with(name, policy, now())?;
+        self.drive()?;
+        Ok(group)
+    }
+
+    /// What a group's members agree on.
+    ///
+    /// # Errors
+    /// This account is no member of such a group.
+    pub fn policy(&mut self, group: &GroupId) -> Result<GroupPolicy, Error> {
+        self.engine.policy(group)
+    }
+
+    /// Gives a group another policy.
+    ///
+    /// # Errors
+    /// It is outside its bounds, this account is not one of the admins, or the group cannot be
+    /// used.
+    pub fn set_policy(&mut self, group: &GroupId, policy: &GroupPolicy) -> Result<Done, Error> {
+        let intent = self.engine.set_policy(group, policy)?;
+        self.await_outcome(intent)
+    }
+
+    /// Gives a group another name.
+    ///
+    /// # Errors
+    /// It is none for a group, this account is not one of the admins, or the group cannot be used.
+    pub fn rename(&mut self, group: &GroupId, name: &str) -> Result<Done, Error> {
+        let intent = self.engine.rename(group, name)?;
+        self.await_outcome(intent)
+    }
+}

@@ -1,0 +1,117 @@
+//! What a commit is to people: an event for everything that it changes, with who did it.
+//!
+//! | change | event |
+//! |---|---|
+//! | a member is added | `MemberAdded` |
+//! | a member is removed by another | `MemberRemoved` |
+//! | the same, of a member that was idle as this client saw it too | `MemberEvicted` |
+//! | a member is removed as it wished | `MemberLeft` |
+//! | this client is removed by another, as it wished | `RemovedFromGroup`, `LeftGroup` |
+//! | a member shows another credential | `CredentialChanged` |
+//! | a member has new keys, and nothing else happens | `KeysUpdated` |
+//! | the policy, the name | `PolicyChanged`, `GroupRenamed` |
+
+use super::policy::policy_of;
+use crate::EventKind;
+use crate::id::LogExtension;
+use crate::identity::{Identity, identity_of};
+use crate::policy::GroupPolicy;
+use mls::{EpochChange, Group, LeafIndex, ProposalSender, ProposalType};
+use std::sync::Arc;
+use wire::LeafNode;
+
+/// The name of whoever a leaf is of.
+pub(super) fn name_of(identity: Option<Identity>) -> String {
+    // The policy lets nobody in without an identity.
+    identity.map_or_else(|| "?".to_owned(), |identity| identity.name.to_string())
+}
+
+/// The name of who committed, while the group is still in the old epoch.
+pub(super) fn committer(group: &Group, change: &EpochChange) -> String {
+    let joins = change.committer.and_then(|committer| {
+        change.added.iter().find(|(index, _)| change.external && *index == committer)
+    });
+    let leaf = match (joins, change.committer) {
+        (Some((_, leaf)), _) => Some(Arc::clone(leaf)),
+        (None, Some(index)) => group.member(index.as_u32()).map(|member| member.leaf),
+        (None, None) => None,
+    };
+    name_of(leaf.as_deref().and_then(identity_of))
+}
+
+/// What happens to the members and to what they agree on, told while the group is still in the old
+/// epoch. `is_idle` says of a member that it should have renewed its keys long ago.
+pub(super) fn before(
+    group: &Group,
+    change: &EpochChange,
+    by: &str,
+    is_idle: impl Fn(LeafIndex) -> bool,
+) -> Vec<EventKind> {
+    let by = || by.to_owned();
+    let mut kinds = Vec::new();
+    let removes = change.proposed.iter().filter(|(_, it)| *it == ProposalType::REMOVE);
+    for ((sender, _), (index, leaf)) in removes.zip(&change.removed) {
+        let name = name_of(identity_of(leaf));
+        let wished = *sender == ProposalSender::Member(*index);
+        let mine = *index == group.own_leaf();
+        kinds.push(match (mine, wished) {
+            (true, true) => EventKind::LeftGroup { by: by() },
+            (true, false) => EventKind::RemovedFromGroup { by: by() },
+            (false, true) => EventKind::MemberLeft { by: by(), name },
+            (false, false) if is_idle(*index) => EventKind::MemberEvicted { by: by(), name },
+            (false, false) => EventKind::MemberRemoved { by: by(), name },
+        });
+    }
+    if change.self_removed {
+        // What else happens is not for this client any more.
+        let is_about_us = |kind: &EventKind| {
+            matches!(kind, EventKind::LeftGroup { .. } | EventKind::RemovedFromGroup { .. })
+        };
+        kinds.retain(is_about_us);
+        return kinds;
+    }
+    for (_, leaf) in &change.added {
+        kinds.push(EventKind::MemberAdded { by: by(), name: name_of(identity_of(leaf)) });
+    }
+    if let Some(extensions) = &change.extensions {
+        let what = GroupPolicy::read(extensions).map(|new| policy_of(group).differences(&new));
+        if let Some(what) = what.filter(|what| !what.is_empty()) {
+            kinds.push(EventKind::PolicyChanged { by: by(), what });
+        }
+        let name = |extensions| LogExtension::read(extensions).map(|(_, name)| name);
+        if let (Some(before), Some(name)) = (name(group.extensions()), name(extensions))
+            && before != name
+        {
+            kinds.push(EventKind::GroupRenamed { by: by(), before, name });
+        }
+    }
+    kinds
+}
+
+/// What happens to leaves that stay, told when the group is in the new epoch; `told` is what was
+/// told before.
+pub(super) fn after(group: &Group, change: &EpochChange, by: &str, told: &mut Vec<EventKind>) {
+    if change.self_removed {
+        return;
+    }
+    let is_quiet = told.is_empty();
+    for (index, old) in &change.updated {
+        let new = group.member(index.as_u32()).map(|member| member.leaf);
+        let has_changed = |new: &Arc<LeafNode>| new.credential != old.credential;
+        let name = name_of(identity_of(old));
+        if new.as_ref().is_some_and(has_changed) {
+            told.push(EventKind::CredentialChanged { name });
+        } else if is_quiet || name != by {
+            // Every commit renews its sender's keys; that is worth a word only if it does nothing
+            // else.
+            told.push(EventKind::KeysUpdated { name });
+        }
+    }
+}
+
+/// Whether this client is to be told of what its own account did: only of what its engine did of
+/// itself.
+pub(super) fn is_news(kind: &EventKind, is_mine: bool) -> bool {
+    let of_itself = matches!(kind, EventKind::MemberEvicted { .. } | EventKind::MemberLeft { .. });
+    !is_mine || of_itself
+}
