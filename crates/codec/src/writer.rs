@@ -18,6 +18,12 @@ impl Writer {
         Self::default()
     }
 
+    /// An empty writer for public data of about this length.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Self {
+        Self { bytes: Vec::with_capacity(capacity), erase: false }
+    }
+
     /// An empty writer that erases what it leaves behind; for structures that hold secrets.
     #[must_use]
     pub fn erasing() -> Self {
@@ -68,14 +74,28 @@ impl Writer {
     #[inline]
     fn reserve(&mut self, count: usize) {
         let needed = self.bytes.len() + count;
-        if self.erase && needed > self.bytes.capacity() {
-            let mut larger = Vec::with_capacity(needed.max(2 * self.bytes.capacity()).max(64));
+        if needed > self.bytes.capacity() {
+            self.grow(needed);
+        }
+    }
+
+    #[cold]
+    fn grow(&mut self, needed: usize) {
+        let capacity = needed.max(2 * self.bytes.capacity()).max(CAPACITY_MIN);
+        if self.erase {
+            let mut larger = Vec::with_capacity(capacity);
             larger.extend_from_slice(&self.bytes);
             self.bytes.zeroize();
             self.bytes = larger;
+        } else {
+            self.bytes.reserve_exact(capacity - self.bytes.len());
         }
     }
 }
+
+/// Room that a writer makes at once: most of what is hashed, signed or kept fits, and a buffer that
+/// starts with a byte moves half a dozen times to get there.
+const CAPACITY_MIN: usize = 192;
 
 impl Drop for Writer {
     fn drop(&mut self) {

@@ -29,9 +29,12 @@ pub struct SignedContent<'a> {
 /// Nsk bytes of entropy", and the longest Nsk is that of P-521.
 const IKM_LENGTH: usize = 66;
 
+/// Room for a label of this protocol, "MLS 1.0 " before it, and two lengths.
+const LABEL_BYTES: usize = 48;
+
 /// `SignContent`, `EncryptContext` and the tail of `KDFLabel` have one shape: a label, then data.
 pub(crate) fn labelled(label: &str, content: &[u8]) -> Vec<u8> {
-    let mut writer = Writer::new();
+    let mut writer = Writer::with_capacity(content.len() + LABEL_BYTES);
     writer.vector(|writer| {
         writer.write(b"MLS 1.0 ");
         writer.write(label.as_bytes());
