@@ -1,6 +1,8 @@
 //! `transcript-hashes`: how a commit enters the transcript, and its confirmation tag (RFC 9420,
 //! sections 6.1 and 8.2).
 
+use std::sync::Arc;
+
 use codec::Opaque;
 use crypto::{Crypto, Digest, Random, Secret, SignatureKeyPair, Suite};
 use protection::{InterimTranscriptHash, sign};
@@ -79,7 +81,7 @@ fn empty_commit(suite: &Suite, random: &mut dyn Random) -> Result<AuthenticatedC
         epoch: context.epoch,
         sender: Sender::Member(random_u32(random)?),
         authenticated_data: random_bytes(8, random)?.into(),
-        content: Content::Commit(Box::new(Commit { proposals: Vec::new(), path: None })),
+        content: Content::Commit(Arc::new(Commit { proposals: Vec::new(), path: None })),
     };
     let signer = SignatureKeyPair::generate(suite, random)?;
     Ok(sign(suite, &signer, WireFormat::PRIVATE_MESSAGE, content, &context)?)

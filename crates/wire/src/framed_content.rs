@@ -1,5 +1,7 @@
 //! `FramedContent` and `Sender` (RFC 9420, section 6).
 
+use std::sync::Arc;
+
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
 
 use crate::{Commit, Proposal};
@@ -88,8 +90,8 @@ pub enum Content {
     Application(Opaque),
     /// A proposal.
     Proposal(Proposal),
-    /// A commit.
-    Commit(Box<Commit>),
+    /// A commit. Shared, since a path may be long and content is copied on its way.
+    Commit(Arc<Commit>),
 }
 
 impl Content {
@@ -120,7 +122,7 @@ impl Content {
         Ok(match content_type {
             ContentType::Application => Self::Application(Opaque::decode(reader)?),
             ContentType::Proposal => Self::Proposal(Proposal::decode(reader)?),
-            ContentType::Commit => Self::Commit(Box::decode(reader)?),
+            ContentType::Commit => Self::Commit(Arc::decode(reader)?),
         })
     }
 }

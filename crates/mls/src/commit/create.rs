@@ -320,7 +320,7 @@ fn sign_commit(
             Committer::NewMember => Sender::NewMemberCommit,
         },
         authenticated_data: draft.authenticated_data.clone(),
-        content: Content::Commit(Box::new(commit)),
+        content: Content::Commit(Arc::new(commit)),
     };
     Ok(sign(base.suite, &**signer, draft.wire_format, content, base.context)?)
 }

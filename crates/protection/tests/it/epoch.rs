@@ -1,6 +1,8 @@
 //! One epoch of a small group, for the other tests: its secrets, its members' keys, and forging
 //! with the primitives alone.
 
+use std::sync::Arc;
+
 use codec::{Encode, Opaque};
 use crypto::{CipherSuite, Crypto, Digest, Secret, SignatureKeyPair, Signer, Suite};
 use protection::{
@@ -192,7 +194,7 @@ pub(crate) fn remove() -> Content {
 }
 
 pub(crate) fn commit() -> Content {
-    Content::Commit(Box::new(Commit { proposals: Vec::new(), path: None }))
+    Content::Commit(Arc::new(Commit { proposals: Vec::new(), path: None }))
 }
 
 /// An Add of a well-formed key package; nobody checks it here.

@@ -182,7 +182,7 @@ impl Insider {
         let joiners: BTreeSet<_> = added.iter().copied().collect();
         let group_context = context.to_bytes();
         let mut draft = DraftCommit {
-            content: self.content(Content::Commit(Box::new(Commit { proposals, path: None }))),
+            content: self.content(Content::Commit(Arc::new(Commit { proposals, path: None }))),
             wire_format: WireFormat::PUBLIC_MESSAGE,
             context,
             next: NextTree { tree, tree_hash },
@@ -294,7 +294,7 @@ impl DraftCommit {
     /// The commit itself.
     pub fn commit(&mut self) -> &mut Commit {
         let Content::Commit(commit) = &mut self.content.content else { panic!("not a commit") };
-        commit
+        Arc::make_mut(commit)
     }
 
     /// The path of the commit.

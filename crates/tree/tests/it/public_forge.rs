@@ -97,7 +97,7 @@ impl Group {
         let mut applied = self.apply(member, proposals).unwrap();
         let (committer, person) = (Committer::Member(self.leaf(member)), self.member(member));
         let path = Some(self.path(&mut applied, (committer, &person), |_| {}));
-        self.says(member, Content::Commit(Box::new(Commit { proposals: named, path })))
+        self.says(member, Content::Commit(Arc::new(Commit { proposals: named, path })))
     }
 
     /// The commit by which this person joins, over these proposals.
@@ -105,7 +105,7 @@ impl Group {
         let mut applied = rules_external::apply_external(self, proposals).unwrap();
         let path = Some(self.path(&mut applied, (Committer::NewMember, person), |_| {}));
         let commit = Commit { proposals: by_value(proposals), path };
-        let content = Content::Commit(Box::new(commit));
+        let content = Content::Commit(Arc::new(commit));
         self.message(Sender::NewMemberCommit, content, person, |_| {})
     }
 

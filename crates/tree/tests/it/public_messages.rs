@@ -1,6 +1,8 @@
 //! Forged messages to a follower (RFC 9420, sections 6.1, 12.1.8 and 12.4.2): each rule that it
 //! holds itself, and the closest message that it accepts.
 
+use std::sync::Arc;
+
 use crypto::Signer;
 use tree::{Error, Misuse, PublicGroup, PublicReceived, Violation};
 use wire::{
@@ -18,7 +20,7 @@ fn psk() -> Content {
 }
 
 fn bare_commit() -> Content {
-    Content::Commit(Box::new(Commit { proposals: Vec::new(), path: None }))
+    Content::Commit(Arc::new(Commit { proposals: Vec::new(), path: None }))
 }
 
 /// A group with an external sender, and who that is.
@@ -199,16 +201,16 @@ fn a_commit_has_the_path_that_it_needs() {
     for proposals in [&[][..], &remove] {
         let mut commit = group.commits(1, proposals, by_value(proposals));
         let Content::Commit(body) = &mut commit.content.content else { panic!("a commit") };
-        body.path = None;
+        Arc::make_mut(body).path = None;
         let again = group.says(1, commit.content.content);
         assert_eq!(broken(receive(&mut follower, again)), Violation::PathMissing);
     }
     let join = Commit { proposals: by_value(&[init()]), path: None };
-    let join = Content::Commit(Box::new(join));
+    let join = Content::Commit(Arc::new(join));
     let join = group.message(Sender::NewMemberCommit, join, &dave, |_| {});
     assert_eq!(broken(receive(&mut follower, join)), Violation::PathMissing);
     let bare = Commit { proposals: by_value(&add), path: None };
-    let bare = group.says(1, Content::Commit(Box::new(bare)));
+    let bare = group.says(1, Content::Commit(Arc::new(bare)));
     assert_eq!(stage(&mut follower, bare).change().updated.len(), 0);
 }
 

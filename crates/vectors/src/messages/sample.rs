@@ -272,7 +272,7 @@ impl Sample<'_> {
         let content = match content_type {
             ContentType::Application => Content::Application(self.data()?),
             ContentType::Proposal => Content::Proposal(self.proposal()?),
-            ContentType::Commit => Content::Commit(Box::new(self.commit()?)),
+            ContentType::Commit => Content::Commit(Arc::new(self.commit()?)),
         };
         let sender = match (content_type, self.below(3)?) {
             (ContentType::Proposal, 0) => Sender::External(random_u32(self.random)?),
