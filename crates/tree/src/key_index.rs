@@ -132,6 +132,19 @@ impl KeyIndex {
         })
     }
 
+    /// Notes which key `node` holds now.
+    pub(crate) fn replace(&mut self, node: u32, old: Option<&[u8]>, new: Option<&[u8]>) {
+        if old == new {
+            return;
+        }
+        if let Some(key) = old {
+            self.remove(key, node);
+        }
+        if let Some(key) = new {
+            self.insert(key, node);
+        }
+    }
+
     /// Notes that `node` holds `key`.
     pub(crate) fn insert(&mut self, key: &[u8], node: u32) {
         let entry = entry(&self.hasher, key, node);

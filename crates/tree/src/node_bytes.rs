@@ -6,10 +6,7 @@
 
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader};
 use crypto::Digest;
-use wire::{
-    CERTIFICATES_MAX, Capabilities, CredentialType, Extensions, LeafNode, LeafNodeSource,
-    ParentNode,
-};
+use wire::{CERTIFICATES_MAX, CredentialType, Extensions, LeafNode, LeafNodeSource, ParentNode};
 
 /// The fields of a leaf that the tree's indices are made of.
 pub(crate) struct LeafBytes<'a> {
@@ -91,10 +88,10 @@ pub(crate) fn signature_key(leaf: &[u8]) -> Option<&[u8]> {
     reader.opaque().ok()
 }
 
-/// What the census counts of a leaf.
-pub(crate) fn census(leaf: &[u8]) -> Option<(CredentialType, Capabilities)> {
+/// What the census counts of a leaf: its credential type and the encoding of its capabilities.
+pub(crate) fn features(leaf: &[u8]) -> Option<(CredentialType, &[u8])> {
     let leaf = LeafBytes::parse(leaf).ok()?;
-    Some((leaf.credential_type, Capabilities::from_bytes(leaf.capabilities).ok()?))
+    Some((leaf.credential_type, leaf.capabilities))
 }
 
 /// A leaf in full.
@@ -115,7 +112,7 @@ pub(crate) fn bytes(node: &impl Encode) -> std::sync::Arc<[u8]> {
 #[cfg(test)]
 mod tests {
     use testkit::{SeededRandom, mutations};
-    use wire::{Credential, Extension, ExtensionType};
+    use wire::{Capabilities, Credential, Extension, ExtensionType};
 
     use super::*;
 

@@ -121,9 +121,10 @@ impl PageId {
         self,
         size: TreeSize,
     ) -> impl Iterator<Item = (usize, NodeIndex)> + Clone {
-        let slots = 0..self.slots();
+        let slots = self.slots();
         (0..levels(self.band).1).flat_map(move |level| {
-            let of_level = slots.clone().filter(move |slot| slot.trailing_ones() == level);
+            // In the order of the array, the nodes of a level are twice their height apart.
+            let of_level = ((1 << level) - 1..slots).step_by(2 << level);
             of_level.filter_map(move |slot| Some((slot, self.node(slot, size)?)))
         })
     }
@@ -140,8 +141,7 @@ impl PageId {
 /// One node and what is known of the subtree below it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Slot {
-    /// The node's encoding without its type, unless blank.
-    pub(crate) node: Option<Arc<[u8]>>,
+    node: SlotNode,
     /// The tree hash of the subtree, if it is known; of leaves it is never kept.
     pub(crate) hash: Option<Digest>,
     /// Leaves below (or here) that are not blank.
@@ -151,17 +151,48 @@ pub(crate) struct Slot {
     pub(crate) stale: bool,
 }
 
+impl Slot {
+    /// Puts a node's encoding without its type here.
+    pub(crate) fn set_node(&mut self, node: Arc<[u8]>) {
+        self.node = SlotNode::New(node);
+    }
+
+    pub(crate) fn blank_node(&mut self) {
+        self.node = SlotNode::Blank;
+    }
+}
+
+/// Where the encoding of a node is.
+#[derive(Clone, Debug, Default)]
+enum SlotNode {
+    #[default]
+    Blank,
+    /// On the page as it was packed: most nodes of an open page do not change.
+    Packed,
+    New(Arc<[u8]>),
+}
+
 /// A page that is being changed.
 #[derive(Clone)]
 pub(crate) struct OpenPage {
     id: PageId,
+    packed: Option<PackedPage>,
     pub(crate) slots: Vec<Slot>,
 }
 
 impl OpenPage {
     /// A page whose nodes are blank; no hash is known.
     pub(crate) fn blank(id: PageId) -> Self {
-        Self { id, slots: vec![Slot::default(); id.slots()] }
+        Self { id, packed: None, slots: vec![Slot::default(); id.slots()] }
+    }
+
+    /// The encoding of a node without its type, unless blank.
+    pub(crate) fn node(&self, slot: usize) -> Option<&[u8]> {
+        match &self.slots.get(slot)?.node {
+            SlotNode::Blank => None,
+            SlotNode::Packed => self.packed.as_ref()?.node(Place { page: self.id, slot }),
+            SlotNode::New(node) => Some(node),
+        }
     }
 
     /// Makes what is not in a tree of this size as if it had never been.
@@ -176,29 +207,36 @@ impl OpenPage {
     /// The bytes that hold the page in a tree of this size; `None` for a page of blank leaves,
     /// whose hashes are soon computed.
     pub(crate) fn pack(&self, size: TreeSize, hash_length: usize) -> Option<PackedPage> {
-        if self.id.is_leaf_page() && self.slots.iter().all(|slot| slot.node.is_none()) {
+        let nodes = || (0..self.slots.len()).filter_map(|slot| self.node(slot));
+        if self.id.is_leaf_page() && nodes().next().is_none() {
             return None;
         }
-        let (mut members, mut hashes, mut ends) = (Vec::new(), Vec::new(), Vec::new());
-        let mut end = 0_u32;
-        for (number, slot) in self.slots.iter().enumerate() {
-            // A whole tree came in a vector of less than 2^30 bytes.
-            end += slot.node.as_ref().map_or(0, |node| u32::try_from(node.len()).unwrap_or(0));
-            ends.extend(end.to_be_bytes());
-            if self.id.parent(number).is_none() {
-                continue;
-            }
-            // What lies beyond the tree is nothing, whatever it was before the tree shrank.
-            let known = self.id.node(number, size).and_then(|_| Some((slot.members, slot.hash?)));
-            members.extend(known.map_or(0, |(members, _)| members).to_be_bytes());
+        // What lies beyond the tree is nothing, whatever it was before the tree shrank.
+        let parents = self.slots.iter().enumerate().filter_map(|(number, slot)| {
+            self.id.parent(number)?;
+            Some(self.id.node(number, size).and(slot.hash.as_ref()).map(|hash| (slot, hash)))
+        });
+        let length: usize = nodes().map(<[u8]>::len).sum();
+        let head = 1 + PARENTS * (4 + hash_length) + 4 * self.slots.len();
+        let mut bytes = Vec::with_capacity(head + length);
+        bytes.push(u8::try_from(hash_length).unwrap_or(0));
+        for known in parents.clone() {
+            bytes.extend(known.map_or(0, |(slot, _)| slot.members).to_be_bytes());
+        }
+        for known in parents {
             match known {
-                Some((_, hash)) => hashes.extend(hash.as_slice()),
-                None => hashes.resize(hashes.len() + hash_length, 0),
+                Some((_, hash)) => bytes.extend(hash.as_slice()),
+                None => bytes.resize(bytes.len() + hash_length, 0),
             }
         }
-        let nodes: Vec<&[u8]> = self.slots.iter().filter_map(|slot| slot.node.as_deref()).collect();
-        let head = [u8::try_from(hash_length).unwrap_or(0)];
-        Some(PackedPage([&head, &*members, &*hashes, &*ends, &*nodes.concat()].concat().into()))
+        let mut end = 0_u32;
+        for slot in 0..self.slots.len() {
+            // A whole tree came in a vector of less than 2^30 bytes.
+            end += self.node(slot).map_or(0, |node| u32::try_from(node.len()).unwrap_or(0));
+            bytes.extend(end.to_be_bytes());
+        }
+        nodes().for_each(|node| bytes.extend(node));
+        Some(PackedPage(bytes.into()))
     }
 }
 
@@ -258,10 +296,13 @@ impl PackedPage {
     pub(crate) fn open(&self, id: PageId) -> OpenPage {
         let slots = (0..id.slots()).map(|slot| {
             let at = Place { page: id, slot };
-            let (hash, members) = (self.hash(at), self.members(at));
-            Slot { node: self.node(at).map(Arc::from), hash, members, stale: false }
+            let node = match self.node(at) {
+                Some(_) => SlotNode::Packed,
+                None => SlotNode::Blank,
+            };
+            Slot { node, hash: self.hash(at), members: self.members(at), stale: false }
         });
-        OpenPage { id, slots: slots.collect() }
+        OpenPage { id, packed: Some(self.clone()), slots: slots.collect() }
     }
 
     /// The page in bytes that were stored, if they can be one of a tree of this size: every node is

@@ -30,8 +30,8 @@ impl Pages {
     /// The bytes of a node, unless it is blank.
     pub(crate) fn node(&self, node: NodeIndex) -> Option<&[u8]> {
         let at = Place::of(node);
-        match self.slot(at) {
-            Some(slot) => slot.node.as_deref(),
+        match self.open.get(&at.page) {
+            Some(page) => page.node(at.slot),
             None => self.packed(at.page)?.node(at),
         }
     }
@@ -71,6 +71,11 @@ impl Pages {
     /// The open pages of a band.
     pub(crate) fn open_in(&self, band: u8) -> impl Iterator<Item = PageId> + '_ {
         self.open.keys().copied().filter(move |id| id.band() == usize::from(band))
+    }
+
+    /// An open page.
+    pub(crate) fn open_page(&self, id: PageId) -> Option<&OpenPage> {
+        self.open.get(&id)
     }
 
     /// The pages that may differ from those of `base`, and those that only one of the two has.

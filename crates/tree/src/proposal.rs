@@ -147,7 +147,7 @@ fn verify_with(
         // "A Remove proposal is invalid if the removed field does not identify a non-blank leaf
         // node" (section 12.1.3).
         Proposal::Remove(removed) => {
-            base.tree.member(*removed).ok_or(Violation::RemoveOfBlank)?;
+            base.tree.member_index(*removed).ok_or(Violation::RemoveOfBlank)?;
         }
         Proposal::PreSharedKey(psk) => check_psk(base, psk, checks.psk_purpose)?,
         Proposal::ReInit(reinit) => {

@@ -180,7 +180,7 @@ pub fn apply(
 ) -> Result<AppliedProposals, Error> {
     match committer {
         Committer::Member(leaf) => {
-            base.tree.leaf(leaf).ok_or(Violation::SenderNotMember)?;
+            base.tree.member_index(leaf.as_u32()).ok_or(Violation::SenderNotMember)?;
             check_member_list(leaf, proposals)?;
         }
         Committer::NewMember => check_external_list(proposals)?,

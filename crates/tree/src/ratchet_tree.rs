@@ -15,9 +15,9 @@
 
 use std::sync::Arc;
 
-use codec::{Encode, Writer};
+use codec::{Decode, Encode, Writer};
 use crypto::{HpkePublicKey, SignaturePublicKey};
-use wire::{LeafNode, Node, ParentNode, RATCHET_TREE_LEAVES_MAX, RatchetTreeNodes};
+use wire::{Capabilities, LeafNode, Node, ParentNode, RATCHET_TREE_LEAVES_MAX, RatchetTreeNodes};
 
 use crate::census::Census;
 use crate::key_index::KeyIndex;
@@ -118,6 +118,19 @@ impl RatchetTree {
         Some((index, self.leaf(index)?))
     }
 
+    /// The place of a member that comes from a message; `None` as for [`Self::member`]. Decodes
+    /// nothing.
+    #[must_use]
+    pub fn member_index(&self, leaf_index: u32) -> Option<LeafIndex> {
+        self.size.leaf(leaf_index).filter(|index| !self.is_blank(index.node()))
+    }
+
+    /// The signature key of a leaf, unless blank.
+    #[must_use]
+    pub fn signature_key(&self, leaf: LeafIndex) -> Option<SignaturePublicKey> {
+        Some(signature_key(self.node_bytes(leaf.node())?)?.to_vec().into())
+    }
+
     /// The node that holds this encryption key.
     #[must_use]
     pub fn find_encryption_key(&self, key: &HpkePublicKey) -> Option<NodeIndex> {
@@ -213,6 +226,20 @@ impl RatchetTree {
         changed
     }
 
+    /// The leaves that differ from those of `base`, also where only one of the two has a place.
+    /// Costs O(what differs).
+    #[must_use]
+    pub fn changed_leaves_since(&self, base: &Self) -> Vec<LeafIndex> {
+        let pages = self.pages.changed_since(&base.pages).into_iter();
+        let pages = pages.filter(|page| page.is_leaf_page());
+        let larger = if self.size.leaves() > base.size.leaves() { self.size } else { base.size };
+        let nodes = pages.flat_map(|page| page.nodes_by_level(larger));
+        let leaves = nodes.filter_map(|(_, node)| node.leaf());
+        let differs =
+            |leaf: &LeafIndex| self.node_bytes(leaf.node()) != base.node_bytes(leaf.node());
+        leaves.filter(differs).collect()
+    }
+
     /// The nodes of `base` that are not blank and lie beyond the end of this tree.
     #[must_use]
     pub fn cut_off_since(&self, base: &Self) -> Vec<NodeIndex> {
@@ -273,43 +300,40 @@ impl Encode for RatchetTree {
 
 /// Changing. Callers check the rules first; these keep the tree's invariants.
 impl RatchetTree {
-    /// Puts a node in a blank place.
-    fn place(&mut self, index: NodeIndex, node: Arc<[u8]>) {
-        let number = index.as_u32();
-        if let Some(key) = encryption_key(&node) {
-            self.encryption_keys.insert(key, number);
+    /// Puts a node in a place, or makes it blank. A blank place that stays blank needs no copy of
+    /// its page.
+    fn replace(&mut self, index: NodeIndex, node: Option<Arc<[u8]>>) {
+        let old = if index.as_u32() < self.size.nodes() { self.pages.node(index) } else { None };
+        if old.is_none() && node.is_none() {
+            return;
         }
+        let (number, new) = (index.as_u32(), node.as_deref());
+        self.encryption_keys.replace(
+            number,
+            old.and_then(encryption_key),
+            new.and_then(encryption_key),
+        );
+        let (mut gone, mut come) = (0, 0);
         if index.is_leaf() {
-            if let Some(key) = signature_key(&node) {
-                self.signature_keys.insert(key, number);
-            }
-            if let Some((own, capabilities)) = node_bytes::census(&node) {
-                Arc::make_mut(&mut self.census).add(1, own, &capabilities);
-            }
+            let [old_key, new_key] = [old, new].map(|leaf| leaf.and_then(signature_key));
+            self.signature_keys.replace(number, old_key, new_key);
+            recount(&mut self.census, old, new);
+            (gone, come) = (u32::from(old.is_some()), u32::from(new.is_some()));
         }
-        self.pages.slot_mut(index).node = Some(node);
-        self.touch(index, |members| members + u32::from(index.is_leaf()));
+        let slot = self.pages.slot_mut(index);
+        match node {
+            Some(node) => slot.set_node(node),
+            None => slot.blank_node(),
+        }
+        self.touch(index, |members| members + come - gone);
     }
 
-    /// Makes a place blank and returns what was there.
-    fn take(&mut self, index: NodeIndex) -> Option<Arc<[u8]>> {
-        // Look before writing: a blank place needs no copy of its page.
-        self.node_bytes(index)?;
-        let node = self.pages.slot_mut(index).node.take()?;
-        let number = index.as_u32();
-        if let Some(key) = encryption_key(&node) {
-            self.encryption_keys.remove(key, number);
-        }
-        if index.is_leaf() {
-            if let Some(key) = signature_key(&node) {
-                self.signature_keys.remove(key, number);
-            }
-            if let Some((own, capabilities)) = node_bytes::census(&node) {
-                Arc::make_mut(&mut self.census).remove(own, &capabilities);
-            }
-        }
-        self.touch(index, |members| members - u32::from(index.is_leaf()));
-        Some(node)
+    fn place(&mut self, index: NodeIndex, node: Arc<[u8]>) {
+        self.replace(index, Some(node));
+    }
+
+    fn take(&mut self, index: NodeIndex) {
+        self.replace(index, None);
     }
 
     /// Forgets the hashes of a node and its ancestors and adjusts their member counts.
@@ -335,20 +359,19 @@ impl RatchetTree {
 
     /// Blanks a leaf and its direct path without truncating the tree; returns the old leaf.
     pub fn take_leaf(&mut self, leaf: LeafIndex) -> Option<Arc<LeafNode>> {
-        let taken = self.take(leaf.node())?;
+        let taken = self.leaf(leaf)?;
+        self.take(leaf.node());
         self.blank_direct_path(leaf);
-        node_bytes::leaf_node(&taken).map(Arc::new)
+        Some(taken)
     }
 
     /// Puts a leaf in its place, replacing what is there; the direct path stays.
     pub fn set_leaf(&mut self, index: LeafIndex, leaf: LeafNode) {
-        self.take(index.node());
         self.place(index.node(), node_bytes::bytes(&leaf));
     }
 
     /// Puts a new parent in its place, replacing what is there.
     pub(crate) fn set_parent(&mut self, index: NodeIndex, parent: ParentNode) {
-        self.take(index);
         self.place(index, node_bytes::bytes(&parent));
     }
 
@@ -398,7 +421,7 @@ impl RatchetTree {
             unmerged.extend(leaves);
             unmerged.sort();
             unmerged.dedup();
-            self.pages.slot_mut(node).node = Some(node_bytes::bytes(&parent));
+            self.pages.slot_mut(node).set_node(node_bytes::bytes(&parent));
         }
         self.note_unmerged_below(left, leaves);
         self.note_unmerged_below(right, leaves);
@@ -427,8 +450,27 @@ impl RatchetTree {
         // The rest of the root's page was beyond the tree: nothing that it says of it holds.
         let page = self.pages.open(PageId::of(doubled.root()));
         page.forget_beyond(old);
-        *self.pages.slot_mut(doubled.root()) = Slot { members, stale: true, ..Slot::default() };
+        let root = self.pages.slot_mut(doubled.root());
+        *root = Slot::default();
+        (root.members, root.stale) = (members, true);
         Some(())
+    }
+}
+
+/// Counts another leaf in a place, or none.
+fn recount(census: &mut Arc<Census>, old: Option<&[u8]>, new: Option<&[u8]>) {
+    let [old, new] = [old, new].map(|leaf| leaf.and_then(node_bytes::features));
+    // Most leaves are replaced by one that can do the same.
+    if old == new {
+        return;
+    }
+    let census = Arc::make_mut(census);
+    let counted = |(own, capabilities)| Some((own, Capabilities::from_bytes(capabilities).ok()?));
+    if let Some((own, capabilities)) = old.and_then(counted) {
+        census.remove(own, &capabilities);
+    }
+    if let Some((own, capabilities)) = new.and_then(counted) {
+        census.add(1, own, &capabilities);
     }
 }
 

@@ -77,9 +77,10 @@ impl RatchetTree {
     /// The hashes that are missing on a page, with their slots. The bands below are complete.
     fn page_hashes(&self, suite: &Suite, id: PageId) -> Result<Vec<(usize, Digest)>, CryptoError> {
         let mut computed: Vec<(usize, NodeIndex, Digest)> = Vec::new();
+        let Some(page) = self.pages.open_page(id) else { return Ok(Vec::new()) };
         for (slot, node) in id.nodes_by_level(self.size()) {
             let Some((left, right)) = node.children() else { continue };
-            if self.pages.hash(node).is_some() {
+            if page.slots[slot].hash.is_some() {
                 continue;
             }
             let [left, right] = [left, right].map(|child| {
@@ -88,7 +89,7 @@ impl RatchetTree {
                     None => self.hash_of(suite, child),
                 }
             });
-            let hash = suite.hash(&parent_input(self.node_bytes(node), &left?, &right?))?;
+            let hash = suite.hash(&parent_input(page.node(slot), &left?, &right?))?;
             computed.push((slot, node, hash));
         }
         Ok(computed.into_iter().map(|(slot, _, hash)| (slot, hash)).collect())

@@ -88,7 +88,7 @@ impl PathTree {
         let replaced = predecessor.as_ref().map(|old| &old.encryption_key);
         let place = LeafPlace::Commit { group_id, index: sender, replaced };
         verify_leaf_node(base.suite, &leaf, place, checks.lifetimes(), None)?;
-        let joins = tree.leaf(sender).is_none();
+        let joins = tree.is_blank(sender.node());
         checks.identity.validate_leaf(&Candidate {
             group_id,
             leaf: &leaf,

@@ -68,7 +68,7 @@ impl RatchetTree {
                 Node::Parent(parent) if !index.is_leaf() => node_bytes::bytes(parent),
                 _ => return Err(Violation::NodeTypeMismatch),
             };
-            tree.pages.slot_mut(index).node = Some(bytes);
+            tree.pages.slot_mut(index).set_node(bytes);
         }
         tree.count_members();
         tree.index()?;

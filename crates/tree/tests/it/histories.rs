@@ -188,6 +188,10 @@ impl History {
             assert!(rows.remove(&node.as_u32()).is_some(), "only what is there is cut off");
         }
         assert_eq!(rows, self::rows(&self.slow.nodes));
+        let places = self.tree.changed_since(old).into_iter().chain(self.tree.cut_off_since(old));
+        let mut leaves: Vec<_> = places.filter_map(|node| node.leaf()).collect();
+        leaves.retain(|leaf| old.leaf(*leaf) != self.tree.leaf(*leaf));
+        assert_eq!(self.tree.changed_leaves_since(old), leaves);
         let loaded = RatchetTree::from_placed_nodes(self.tree.size(), rows);
         let mut loaded = loaded.unwrap_or_else(|violation| panic!("{violation}"));
         let hash = self.tree.tree_hash(&self.suite).unwrap();
