@@ -37,13 +37,13 @@ pub(crate) fn value(structure: &impl Encode) -> Secret {
     Secret::from_vec(writer.into_bytes())
 }
 
-/// Bytes that another layer has encoded.
-struct Layer<'a>(&'a [u8]);
-
-impl Encode for Layer<'_> {
-    fn encode(&self, writer: &mut Writer) {
-        writer.write(self.0);
-    }
+/// The value of a row that another layer has encoded.
+fn layer_value(bytes: &[u8]) -> Secret {
+    let mut value = Vec::with_capacity(1 + bytes.len());
+    value.push(FORMAT);
+    value.extend_from_slice(bytes);
+    // Of exactly this capacity: nothing is left behind.
+    Secret::from_vec(value)
 }
 
 /// Bytes that another layer decodes: the rest of the value.
@@ -169,7 +169,7 @@ pub(crate) fn put_status(group_id: &[u8], status: &GroupStatus, delta: &mut Delt
 fn put_page(group_id: &[u8], tree: &RatchetTree, page: PageId, delta: &mut Delta) {
     let key = RowKey::new(group_id, RowKind::TreePage, page.to_bytes());
     match tree.page(page) {
-        Some(bytes) => delta.put(key, value(&Layer(bytes))),
+        Some(bytes) => delta.put(key, layer_value(bytes)),
         None => delta.delete(key),
     }
 }
@@ -226,7 +226,7 @@ fn put_secret_tree_row(
 ) {
     let key = RowKey::new(group_id, RowKind::SecretTree, id(epoch, &row.to_bytes()));
     match bytes {
-        Some(bytes) => delta.put(key, value(&Layer(bytes.expose()))),
+        Some(bytes) => delta.put(key, layer_value(bytes.expose())),
         None => delta.delete(key),
     }
 }
@@ -237,7 +237,7 @@ pub(crate) fn put_past_epochs(group_id: &[u8], past: &mut PastEpochs, delta: &mu
     for (epoch, row, bytes) in past.drain_changes() {
         let head = RowKey::new(group_id, RowKind::PastEpoch, id(epoch, &[]));
         match (row, bytes) {
-            (PastEpochRow::Head, Some(bytes)) => delta.put(head, value(&Layer(bytes.expose()))),
+            (PastEpochRow::Head, Some(bytes)) => delta.put(head, layer_value(bytes.expose())),
             (PastEpochRow::Head, None) => {
                 delta.delete(head);
                 delta.delete_prefix(epoch_prefix(group_id, RowKind::SecretTree, epoch));

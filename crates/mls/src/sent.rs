@@ -17,6 +17,10 @@ pub(crate) struct Sent {
 }
 
 impl Sent {
+    pub(crate) fn has_any(&self, epoch: u64) -> bool {
+        self.by_number.range((epoch, 0)..=(epoch, u64::MAX)).next().is_some()
+    }
+
     pub(crate) fn contains(&self, epoch: u64, hash: &Digest) -> bool {
         self.numbers.contains_key(&(epoch, *hash))
     }

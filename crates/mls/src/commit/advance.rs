@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use protection::{PastEpoch, PastEpochs, RatchetKind};
-use tree::{LeafIndex, RatchetTree};
+use tree::RatchetTree;
 
 use super::staged::{BaseEpoch, EpochChange, StagedEpoch};
 use crate::epoch::Epoch;
@@ -54,8 +54,8 @@ impl Group {
             put_status(&group_id, &self.status, &mut delta);
         }
         self.signers.extend(signer);
-        if let Some(leaf) = self.epoch.tree.leaf(self.epoch.own_leaf()) {
-            self.signers.retain(|signer| *signer.public_key() == leaf.signature_key);
+        if let Some(key) = self.epoch.tree.signature_key(self.epoch.own_leaf()) {
+            self.signers.retain(|signer| *signer.public_key() == key);
         }
         rows.append(delta);
         Ok(self.effect(change, rows))
@@ -103,11 +103,8 @@ impl Group {
             return;
         }
         let old = &self.epoch.tree;
-        let changed = next.changed_since(old).into_iter().filter_map(|node| node.leaf());
-        let cut_off = next.cut_off_since(old).into_iter().filter_map(|node| node.leaf());
-        let leaves: Vec<LeafIndex> = changed.chain(cut_off).collect();
         let epoch = self.epoch.context.epoch;
-        for leaf in leaves {
+        for leaf in next.changed_leaves_since(old) {
             let before = old.leaf(leaf);
             let key = past_leaf_key(&self.epoch.context.group_id, epoch, leaf);
             delta.put(key, value(&before));

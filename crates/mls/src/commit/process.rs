@@ -85,6 +85,10 @@ impl Group {
 
     /// The own message that this is an echo of.
     fn own_echo(&self, message: &MlsMessage, epoch: u64) -> Result<Option<Received>, Error> {
+        // Who only listens hashes nothing.
+        if !self.sent.has_any(epoch) {
+            return Ok(None);
+        }
         let hash = self.suite.hash(&message.to_bytes())?;
         if !self.sent.contains(epoch, &hash) {
             return Ok(None);
@@ -166,8 +170,9 @@ impl Group {
                 return Err(Violation::NotSentByThisClient.into());
             }
             (Sender::Member(index), _) => {
-                let member = self.epoch.tree.member(index).ok_or(Violation::SenderNotMember)?;
-                return Ok(member.1.signature_key.clone());
+                let tree = &self.epoch.tree;
+                let key = tree.member_index(index).and_then(|leaf| tree.signature_key(leaf));
+                return key.ok_or(Violation::SenderNotMember.into());
             }
             (Sender::External(index), _) => {
                 let senders = self.extensions().external_senders()?.unwrap_or_default();
@@ -284,8 +289,8 @@ impl Group {
     fn committer(&self, sender: Sender) -> Result<Committer, Error> {
         match sender {
             Sender::Member(index) => {
-                let member = self.epoch.tree.member(index).ok_or(Violation::SenderNotMember)?;
-                Ok(Committer::Member(member.0))
+                let member = self.epoch.tree.member_index(index);
+                Ok(Committer::Member(member.ok_or(Violation::SenderNotMember)?))
             }
             Sender::NewMemberCommit => Ok(Committer::NewMember),
             Sender::External(_) | Sender::NewMemberProposal => {
