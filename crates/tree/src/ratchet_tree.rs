@@ -105,6 +105,12 @@ impl RatchetTree {
         Some(encryption_key(self.node_bytes(node)?)?.to_vec().into())
     }
 
+    /// Whether this is the HPKE public key of a node.
+    #[must_use]
+    pub fn has_public_key(&self, node: NodeIndex, key: &HpkePublicKey) -> bool {
+        self.node_bytes(node).and_then(encryption_key) == Some(key.as_slice())
+    }
+
     /// The members from left to right. O(N).
     pub fn members(&self) -> impl Iterator<Item = (LeafIndex, Arc<LeafNode>)> {
         self.size.iter_leaves().filter_map(|index| Some((index, self.leaf(index)?)))

@@ -8,6 +8,7 @@
 //! When the tree changes, [`PrivatePath::retain_matching`] erases what the change made worthless.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
 use crypto::{HpkeKeyPair, Secret};
@@ -23,7 +24,9 @@ use crate::{Error, Misuse};
 ///   tree; write it with [`Writer::erasing`], read it as [`StoredPrivatePath`].
 pub struct PrivatePath {
     leaf: LeafIndex,
-    key_pairs: BTreeMap<NodeIndex, HpkeKeyPair>,
+    /// Shared with the epochs before and after: a commit replaces few of them, often one. Whoever
+    /// holds a key pair last erases it.
+    key_pairs: BTreeMap<NodeIndex, Arc<HpkeKeyPair>>,
 }
 
 impl PrivatePath {
@@ -51,7 +54,7 @@ impl PrivatePath {
     /// The key pair of a node, if it is held.
     #[must_use]
     pub fn key_pair(&self, node: NodeIndex) -> Option<&HpkeKeyPair> {
-        self.key_pairs.get(&node)
+        self.key_pairs.get(&node).map(|key_pair| &**key_pair)
     }
 
     /// The nodes whose key pairs are held, in ascending order.
@@ -80,7 +83,7 @@ impl PrivatePath {
     /// [`Self::insert`] for a node that is known to be above the leaf, with the tree's key.
     pub(crate) fn insert_derived(&mut self, node: NodeIndex, key_pair: HpkeKeyPair) {
         debug_assert!(node.covers(self.leaf));
-        self.key_pairs.insert(node, key_pair);
+        self.key_pairs.insert(node, Arc::new(key_pair));
     }
 
     /// Erases every key pair whose public key is no longer the one in the tree.
@@ -109,14 +112,12 @@ impl PrivatePath {
     /// goes on.
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        let key_pairs = self.key_pairs.iter();
-        let key_pairs = key_pairs.map(|(&node, key_pair)| (node, key_pair.duplicate())).collect();
-        Self { leaf: self.leaf, key_pairs }
+        Self { leaf: self.leaf, key_pairs: self.key_pairs.clone() }
     }
 }
 
 fn holds(tree: &RatchetTree, node: NodeIndex, key_pair: &HpkeKeyPair) -> bool {
-    tree.public_key(node).as_ref() == Some(&key_pair.public_key)
+    tree.has_public_key(node, &key_pair.public_key)
 }
 
 fn encode<'a>(
@@ -157,7 +158,8 @@ impl StoredPrivatePath {
     #[must_use]
     pub fn with_tree(self, tree: &RatchetTree) -> PrivatePath {
         let key_pairs = self.private_keys.into_iter().filter_map(|(node, private_key)| {
-            Some((node, HpkeKeyPair { private_key, public_key: tree.public_key(node)? }))
+            let public_key = tree.public_key(node)?;
+            Some((node, Arc::new(HpkeKeyPair { private_key, public_key })))
         });
         PrivatePath { leaf: self.leaf, key_pairs: key_pairs.collect() }
     }
