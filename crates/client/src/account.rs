@@ -20,14 +20,14 @@ mod files;
 mod follow;
 
 pub use files::Attachment;
+use follow::Follower;
 pub use follow::Waker;
-use follow::Watches;
 
 /// An account on this device.
 pub struct Account {
     engine: Engine,
     transport: Arc<dyn Transport>,
-    watches: Watches,
+    follower: Follower,
     /// The last event that was handed out. It counts as taken when the next ones are asked for.
     handed_out: u64,
 }
@@ -111,7 +111,7 @@ impl Account {
     }
 
     fn over(engine: Engine, transport: Arc<dyn Transport>) -> Self {
-        Self { engine, transport, watches: Watches::default(), handed_out: 0 }
+        Self { engine, transport, follower: Follower::default(), handed_out: 0 }
     }
 
     /// The account's name.
@@ -270,15 +270,18 @@ impl Account {
     /// # Errors
     /// As [`Account::receive`].
     pub fn follow(&mut self, seconds: u32) -> Result<Vec<Event>, Error> {
-        let watches = self.engine.watches(seconds, now())?;
-        self.watches.wait(&self.transport, watches, seconds);
-        self.receive()
+        self.follower.wait(&mut self.engine, &self.transport, seconds, now())?;
+        let received = self.receive();
+        if received.is_err() {
+            self.follower.start_over();
+        }
+        received
     }
 
     /// What ends a wait of [`Account::follow`] from another thread.
     #[must_use]
     pub fn waker(&self) -> Waker {
-        self.watches.waker()
+        self.follower.waker()
     }
 
     /// All groups, in the order of their names.

@@ -7,15 +7,20 @@
 //!   same, and bodies sealed by MLS, but an observer of the network sees who asks for what.
 //! * [`ServiceAddress`] says where a service is and whose certificate it must show.
 //!
+//! * [`EventStream`] tells when reading is worth while; a transport without one is polled.
+//!
 //! A transport never retries: whether a request may be sent again is the engine's to say.
 
 mod address;
+mod stream;
 mod tls;
 
 pub use address::{ServiceAddress, Trust};
+pub use stream::EventStream;
 
 use crate::Misuse;
 use delivery_api::{Method, limits};
+use std::sync::Arc;
 use std::time::Duration;
 use tls::TlsConnector;
 use ureq::unversioned::resolver::DefaultResolver;
@@ -73,12 +78,21 @@ pub trait Transport: Send + Sync {
     /// # Errors
     /// Nothing came back; the request may have taken effect all the same.
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError>;
+
+    /// Opens a stream of hints, if this transport can.
+    ///
+    /// # Errors
+    /// The service cannot be reached, or offers none now.
+    fn open_stream(&self) -> Result<Option<Box<dyn EventStream>>, TransportError> {
+        Ok(None)
+    }
 }
 
 /// HTTP/1.1 with connections that are kept open.
 pub struct HttpTransport {
     agent: ureq::Agent,
-    server: String,
+    address: ServiceAddress,
+    tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl HttpTransport {
@@ -96,19 +110,21 @@ impl HttpTransport {
             .proxy(None)
             .build();
         let (tcp, resolver) = (().chain(TcpConnector::default()), DefaultResolver::default());
-        let agent = if address.is_tls() {
-            let connector = tcp.chain(TlsConnector(tls::config(&address)?));
-            ureq::Agent::with_parts(config, connector, resolver)
-        } else {
-            ureq::Agent::with_parts(config, tcp, resolver)
+        let tls = address.is_tls().then(|| tls::config(&address)).transpose()?;
+        let agent = match &tls {
+            Some(tls) => {
+                let connector = tcp.chain(TlsConnector(Arc::clone(tls)));
+                ureq::Agent::with_parts(config, connector, resolver)
+            }
+            None => ureq::Agent::with_parts(config, tcp, resolver),
         };
-        Ok(Self { agent, server: address.url() })
+        Ok(Self { agent, address, tls })
     }
 
     fn carry(&self, request: &HttpRequest) -> Result<HttpResponse, ureq::Error> {
         let mut builder = ureq::http::Request::builder()
             .method(request.method.as_str())
-            .uri(format!("{}{}", self.server, request.path));
+            .uri(format!("{}{}", self.address.url(), request.path));
         if let Some(value) = &request.authorization {
             builder = builder.header("authorization", value);
         }
@@ -130,5 +146,10 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     fn send(&self, request: &HttpRequest) -> Result<HttpResponse, TransportError> {
         self.carry(request).map_err(|error| TransportError(error.to_string()))
+    }
+
+    fn open_stream(&self) -> Result<Option<Box<dyn EventStream>>, TransportError> {
+        let stream = stream::WebSocketStream::open(&self.address, self.tls.as_ref())?;
+        Ok(Some(Box::new(stream)))
     }
 }

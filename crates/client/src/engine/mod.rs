@@ -30,6 +30,7 @@
 //! | `changes` | what a commit is to people: events |
 //! | `log` | reading a group's log, entry by entry |
 //! | `repair` | a log that an insider has closed |
+//! | `stream` | what to ask of a stream of hints |
 //! | `desync`, `rejoin` | a group that this client has lost, and the way back |
 
 mod accepted;
@@ -49,6 +50,7 @@ mod policy;
 mod rejoin;
 mod repair;
 mod standing;
+mod stream;
 mod submit;
 
 use crate::id::LOG_EXTENSION;

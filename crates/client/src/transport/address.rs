@@ -103,6 +103,19 @@ impl ServiceAddress {
         &self.host
     }
 
+    /// The host without brackets, and the port.
+    #[must_use]
+    pub fn host_and_port(&self) -> (&str, u16) {
+        let default = if self.is_tls { 443 } else { 80 };
+        // Within brackets, colons belong to the address.
+        let (host, port) = match self.host.rsplit_once(':') {
+            Some((host, port)) if !port.contains(']') => (host, port.parse().unwrap_or(default)),
+            _ => (self.host.as_str(), default),
+        };
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        (bare.unwrap_or(host), port)
+    }
+
     /// What the service's certificate is held against.
     #[must_use]
     pub fn trust(&self) -> &Trust {
@@ -175,6 +188,21 @@ mod tests {
         }
         let slashed = ServiceAddress::parse("http://delivery.example/").unwrap();
         assert_eq!(slashed.url(), "http://delivery.example");
+    }
+
+    #[test]
+    fn host_and_port_are_told_apart() {
+        for (text, host, port) in [
+            ("http://a:1", "a", 1),
+            ("http://a", "a", 80),
+            ("https://a", "a", 443),
+            ("https://127.0.0.1:7420", "127.0.0.1", 7420),
+            ("https://[::1]:7420", "::1", 7420),
+            ("https://[::1]", "::1", 443),
+        ] {
+            let address = ServiceAddress::parse(text).unwrap();
+            assert_eq!(address.host_and_port(), (host, port), "{text}");
+        }
     }
 
     #[test]

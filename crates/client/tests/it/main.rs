@@ -1,4 +1,4 @@
-//! Accounts over a service in the same process: no sockets, faults on demand.
+//! Accounts over a service in the same process: no sockets, faults on demand. `network` has sockets.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -7,6 +7,7 @@ mod conversation;
 mod crashes;
 mod engine;
 mod files;
+mod network;
 mod races;
 mod repair;
 mod standing;
