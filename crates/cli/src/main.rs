@@ -15,7 +15,7 @@ mod progress;
 use clap::{Parser, Subcommand};
 use commands::{
     account, ca, chat, completions, demo, fetch, group, inspect, interop, man, mls, receive, send,
-    serve, vectors,
+    serve, service, vectors,
 };
 use config::Config;
 use failure::Failure;
@@ -81,6 +81,9 @@ enum Command {
     Send(send::Send),
     /// Run the delivery service
     Serve(serve::Serve),
+    /// Look after the store of a delivery service
+    #[command(subcommand)]
+    Service(service::Service),
     /// Check or make test vectors of RFC 9420
     #[command(subcommand)]
     Vectors(vectors::Vectors),
@@ -125,6 +128,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Receive(command) => command.run(&common, &mut output),
         Command::Send(command) => command.run(&common, &mut output),
         Command::Serve(command) => command.run(&mut output),
+        Command::Service(command) => command.run(&mut output),
         Command::Vectors(command) => command.run(&mut output),
     }
 }

@@ -14,4 +14,5 @@ pub(crate) mod mls;
 pub(crate) mod receive;
 pub(crate) mod send;
 pub(crate) mod serve;
+pub(crate) mod service;
 pub(crate) mod vectors;

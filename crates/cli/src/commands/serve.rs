@@ -3,16 +3,22 @@
 use crate::failure::Failure;
 use crate::output::Output;
 use delivery_service::core::Config;
+use delivery_service::store::PostgresStore;
 use delivery_service::{LogSink, Options, Server, Tls};
 use serde_json::json;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 #[derive(clap::Args)]
 pub(crate) struct Serve {
     /// The folder of the service's store; created if needed
     #[arg(long, value_name = "DIR")]
     data: PathBuf,
+    /// Store in this PostgreSQL database instead of the folder, which then holds the service's key
+    /// only; several services with the same key may share it
+    #[arg(long, value_name = "URL", env = "CONCLAVE_DATABASE", hide_env_values = true)]
+    database: Option<String>,
     /// Where to listen; port 0 takes any
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:7420")]
     listen: SocketAddr,
@@ -58,7 +64,13 @@ impl Serve {
             );
         }
         let options = Options { config, tls, operator: self.operator, log, ..Options::default() };
-        let server = Server::bind_with(self.listen, &self.data, options)?;
+        let server = match &self.database {
+            None => Server::bind_with(self.listen, &self.data, options)?,
+            Some(url) => {
+                let store = PostgresStore::open(url).map_err(delivery_service::Error::from)?;
+                Server::over(self.listen, &self.data, Arc::new(store), options)?
+            }
+        };
         let scheme = if server.certificate_fingerprint().is_some() { "https" } else { "http" };
         let url = format!("{scheme}://{}", server.local_addr());
         let fingerprint = server.certificate_fingerprint().map(|bytes| hex(&bytes));

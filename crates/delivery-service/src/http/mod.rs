@@ -143,6 +143,7 @@ impl Server {
         store: Arc<dyn Store>,
         options: Options,
     ) -> Result<Self, Error> {
+        std::fs::create_dir_all(directory)?;
         let key = ServiceKey::load_or_create(directory)?;
         store.bind_key(key.public_key())?;
         let core = ServiceCore::new(key, options.config);

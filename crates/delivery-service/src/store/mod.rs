@@ -18,7 +18,7 @@ mod sqlite;
 
 pub use memory::MemoryStore;
 pub use postgres::PostgresStore;
-pub use sqlite::SqliteStore;
+pub use sqlite::{SqliteStore, backup};
 
 use crate::core::Answer;
 use codec::Opaque;

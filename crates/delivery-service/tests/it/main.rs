@@ -1,12 +1,13 @@
 //! The service as its users see it: one conformance suite, run against every store.
 //!
 //! `conformance!` runs each listed test on the memory model, on SQLite and on PostgreSQL. What
-//! concerns files, sockets or processes has modules of its own: `connections`, `crash`, `http`,
-//! `operator`, `privacy`, `stream`, `tls`.
+//! concerns files, sockets or processes has modules of its own: `backup`, `connections`, `crash`,
+//! `http`, `operator`, `postgres`, `privacy`, `stream`, `tls`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod access;
+mod backup;
 mod concurrency;
 mod connections;
 mod crash;

@@ -208,3 +208,32 @@ fn a_database_of_another_version_is_left_alone() {
     schema.admin(&format!("UPDATE {}.service SET version = version + 1", schema.name));
     assert!(PostgresStore::open(&schema.url()).is_err());
 }
+
+/// Tables and columns that a schema makes, in order.
+fn columns(schema: &str) -> Vec<(String, String)> {
+    let (mut all, mut table) = (Vec::new(), None);
+    for line in schema.lines() {
+        let mut words = line.split_whitespace();
+        match (words.next(), table.take()) {
+            (Some("CREATE"), _) if words.next() == Some("TABLE") => {
+                table = words.next().map(str::to_owned);
+            }
+            (Some("PRIMARY" | "UNIQUE"), Some(inside)) => table = Some(inside),
+            (Some(word), Some(inside)) if line.starts_with("    ") => {
+                all.push((inside.clone(), word.to_owned()));
+                table = Some(inside);
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+#[test]
+fn both_databases_have_the_same_tables_and_columns() {
+    let sqlite = columns(include_str!("../../src/store/schema.sql"));
+    let mut postgres = columns(include_str!("../../src/store/postgres/schema.sql"));
+    postgres.retain(|(table, _)| table != "service");
+    assert!(sqlite.len() > 40);
+    assert_eq!(sqlite, postgres);
+}

@@ -9,10 +9,13 @@
 //! * Deleted contents are overwritten (`secure_delete`).
 //! * A lock file keeps a second process away.
 
+mod backup;
 mod device_rows;
 mod directory_rows;
 mod log_rows;
 mod writer;
+
+pub use backup::backup;
 
 use super::{Done, Outcome, Store, StoreError, Stored, Work};
 use database::{FileLock, Schema};
@@ -24,6 +27,9 @@ use writer::Writer;
 /// The schema, the first thing to read. The file is marked "CnDS".
 const SCHEMA: Schema =
     Schema { application_id: 0x436e_4453, version: 1, sql: &[include_str!("../schema.sql")] };
+
+/// The database's file name in the store's directory.
+const DATABASE_NAME: &str = "delivery.sqlite3";
 
 /// How long a statement waits for another process that has the file open, say a backup.
 const BUSY_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
@@ -49,7 +55,7 @@ impl SqliteStore {
     pub fn open(directory: &Path) -> Stored<Self> {
         std::fs::create_dir_all(directory).map_err(io)?;
         let lock = FileLock::take(&directory.join("lock"))?;
-        let path = directory.join("delivery.sqlite3");
+        let path = directory.join(DATABASE_NAME);
         let mut connection = Connection::open(&path)?;
         connection.busy_timeout(BUSY_TIMEOUT)?;
         database::prepare(&mut connection, &SCHEMA)?;
