@@ -4,10 +4,14 @@
 //!   that may be killed, and at the end what the service serves.
 //! * [`checker`] reads a history and names every breach of the guarantees G1 to G10 of
 //!   `docs/delivery-protocol.md`.
+//! * [`agreement`] compares what clients of a group have in the end.
+//! * [`kill`] is the kill loop: real processes, killed at random instants.
 
+pub mod agreement;
 pub mod checker;
 mod ed25519;
 pub mod history;
+pub mod kill;
 pub mod speaker;
 pub mod toy;
 

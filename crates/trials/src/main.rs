@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use trials::{Failure, checker, history};
+use trials::{Failure, checker, history, kill};
 
 /// Service and clients together, under everything that goes wrong.
 #[derive(Parser)]
@@ -19,6 +19,21 @@ enum Trial {
     Check {
         /// Its file
         file: PathBuf,
+    },
+    /// Kill services and clients at random instants, and check what is left
+    Kill {
+        /// How many processes to kill
+        #[arg(long, default_value_t = 300)]
+        kills: u64,
+        /// What determines what is done and when something is killed
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+        /// The program `conclave`; the one beside this program if not given
+        #[arg(long, value_name = "FILE")]
+        conclave: Option<PathBuf>,
+        /// Where to keep a round that failed; must not exist
+        #[arg(long, value_name = "DIR")]
+        keep: Option<PathBuf>,
     },
 }
 
@@ -40,6 +55,15 @@ fn run(trial: Trial) -> Result<(), Failure> {
             breaches.iter().for_each(|breach| println!("{breach}"));
             println!("{} records, {} breaches", records.len(), breaches.len());
             if breaches.is_empty() { Ok(()) } else { Err("guarantees are broken".into()) }
+        }
+        Trial::Kill { kills, seed, conclave, keep } => {
+            let program = match conclave {
+                Some(program) => program,
+                None => std::env::current_exe()?.with_file_name("conclave"),
+            };
+            println!("seed {seed}");
+            let options = kill::Options { program, kills, seed, keep };
+            kill::run(&options, |tally| println!("{tally}")).map(drop)
         }
     }
 }

@@ -6,6 +6,7 @@ mod demo;
 mod files;
 mod follow;
 mod killed;
+mod kills;
 mod manual;
 mod program;
 mod serve;
