@@ -14,8 +14,8 @@ mod progress;
 
 use clap::{Parser, Subcommand};
 use commands::{
-    account, ca, chat, completions, demo, fetch, group, inspect, interop, man, mls, receive, send,
-    serve, service, vectors,
+    account, ca, chat, completions, demo, doctor, fetch, group, inspect, interop, man, mls,
+    receive, send, serve, service, vectors,
 };
 use config::Config;
 use failure::Failure;
@@ -61,6 +61,8 @@ enum Command {
     Completions(completions::Completions),
     /// Hold a whole conversation on this machine and check it
     Demo(demo::Demo),
+    /// Look at everything that can be wrong with an account
+    Doctor(doctor::Doctor),
     /// Fetch a file that somebody shared
     Fetch(fetch::Fetch),
     /// Make, change and look at groups
@@ -119,6 +121,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Chat(command) => command.run(&common, &output),
         Command::Completions(command) => command.run(&mut output),
         Command::Demo(command) => command.run(&mut output),
+        Command::Doctor(command) => command.run(&common, &mut output),
         Command::Fetch(command) => command.run(&common, &mut output),
         Command::Group(command) => command.run(&common, &mut output),
         Command::Inspect(command) => command.run(&mut output),

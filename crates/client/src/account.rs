@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 mod agreement;
+mod examine;
 mod files;
 mod follow;
 

@@ -8,6 +8,7 @@
 //!   [`Account::trust`]; to look after one's own keys, [`Account::rotate_root`] and
 //!   [`Account::revoke`].
 //! * To look: [`Account::groups`], [`Account::group`], [`Account::history`].
+//! * To see whether all is well: [`Account::examine`], [`examine_folder`].
 //! * To bring another network, implement [`transport::Transport`]. To drive everything by hand, as
 //!   a simulator does, take the [`engine::Engine`].
 //!
@@ -37,6 +38,7 @@ mod account;
 pub mod engine;
 mod error;
 mod event;
+mod examination;
 mod file;
 mod id;
 mod identity;
@@ -51,6 +53,7 @@ pub use authentication::{AccountKey, KeySource, KnownAccount};
 pub use engine::{Done, GroupState, GroupSummary, PolicyViolation};
 pub use error::{Error, Misuse, ServiceFault};
 pub use event::{Event, EventKind};
+pub use examination::{Finding, Verdict, examine_folder};
 pub use file::FILE_BYTES_MAX;
 pub use id::GroupId;
 pub use identity::Identity;

@@ -5,6 +5,7 @@ pub(crate) mod ca;
 pub(crate) mod chat;
 pub(crate) mod completions;
 pub(crate) mod demo;
+pub(crate) mod doctor;
 pub(crate) mod fetch;
 pub(crate) mod group;
 pub(crate) mod inspect;

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod demo;
+mod doctor;
 mod files;
 mod follow;
 mod killed;

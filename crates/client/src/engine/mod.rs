@@ -23,6 +23,7 @@
 //! | `account` | service key, registration, stock of key packages |
 //! | `inbox`, `locate` | Welcomes: join, find the place in the log |
 //! | `issue` | from an intent to something to send |
+//! | `examine` | looking at the account without changing it |
 //! | `files` | sharing and fetching files |
 //! | `policy` | whether a commit keeps to the group's policy |
 //! | `submit` | sending it, and what the service says |
@@ -39,6 +40,7 @@ mod anchors;
 mod asked;
 mod changes;
 mod desync;
+mod examine;
 mod files;
 mod groups;
 mod inbox;
@@ -73,6 +75,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use asked::http;
+pub(crate) use examine::LogProbe;
 pub use groups::{GroupState, GroupSummary};
 pub use issue::Done;
 pub use policy::Violation as PolicyViolation;

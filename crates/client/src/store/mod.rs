@@ -13,6 +13,7 @@
 //!   while.
 
 mod account_rows;
+mod check;
 mod group_rows;
 mod mls_rows;
 mod records;

@@ -6,6 +6,7 @@ mod agreement;
 mod conversation;
 mod crashes;
 mod engine;
+mod examination;
 mod files;
 mod network;
 mod races;
