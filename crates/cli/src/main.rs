@@ -10,9 +10,11 @@ mod config;
 mod failure;
 mod files;
 mod output;
+mod passphrase;
 mod progress;
 
 use clap::{Parser, Subcommand};
+use client::{Home, StoreKey};
 use commands::{
     account, ca, chat, completions, demo, doctor, fetch, group, inspect, interop, man, mls,
     receive, send, serve, service, vectors,
@@ -39,6 +41,9 @@ struct Common {
     /// The folder of the account
     #[arg(long, global = true, env = "CONCLAVE_HOME", value_name = "DIR")]
     home: Option<PathBuf>,
+    /// The file whose first line is the passphrase of the account's folder
+    #[arg(long, global = true, env = "CONCLAVE_PASSPHRASE_FILE", value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
     /// Print JSON, one object a line
     #[arg(long, global = true)]
     json: bool,
@@ -92,15 +97,31 @@ enum Command {
 }
 
 impl Common {
-    /// Opens the account.
+    /// Opens the account. Whoever sits at the terminal is asked for its passphrase, if it has one
+    /// that no file holds.
     fn account(&self) -> Result<client::Account, Failure> {
-        Ok(client::Account::open(self.home()?)?)
+        Ok(self.account_and_home()?.0)
     }
 
-    fn home(&self) -> Result<&std::path::Path, Failure> {
-        self.home.as_deref().or(self.config.home.as_deref()).ok_or_else(|| {
+    /// The account, and what opened it.
+    fn account_and_home(&self) -> Result<(client::Account, Home), Failure> {
+        use client::{Error, Protection, StoreError};
+        let home = self.home()?;
+        match client::Account::open(&home) {
+            Err(Error::Store(StoreError::OtherProtection(Protection::Passphrase))) => {
+                let home = Home::new(home.folder(), passphrase::ask(&home)?);
+                Ok((client::Account::open(&home)?, home))
+            }
+            opened => Ok((opened?, home)),
+        }
+    }
+
+    fn home(&self) -> Result<Home, Failure> {
+        let folder = self.home.as_deref().or(self.config.home.as_deref()).ok_or_else(|| {
             Failure::usage("which account? Give --home DIR or set CONCLAVE_HOME".to_owned())
-        })
+        })?;
+        let key = self.passphrase_file.as_deref().map(passphrase::from_file);
+        Ok(Home::new(folder, key.transpose()?.unwrap_or(StoreKey::Unprotected)))
     }
 
     /// The delivery service of a new account.

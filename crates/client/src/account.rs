@@ -6,12 +6,11 @@
 
 use crate::engine::{Done, Engine, GroupSummary, Next, Setup};
 use crate::transport::{HttpTransport, Transport};
-use crate::{Error, Event, GroupId, Identity, Misuse, ServiceFault};
+use crate::{Error, Event, GroupId, Home, Identity, Misuse, ServiceFault, StoreKey};
 use authentication::{AccountKey, KnownAccount};
 use crypto::Crypto;
 use delivery_api::log::LogPage;
 use delivery_api::{DeviceId, Name, Position, Problem};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -66,7 +65,7 @@ impl Account {
     /// The name is no name or taken, the folder holds an account, or the service cannot be
     /// reached; then nothing is left behind. If the service went away half-way the account stays:
     /// whether it has the name is settled when it is opened and used.
-    pub fn create(home: &Path, name: &str, server: &str) -> Result<Self, Error> {
+    pub fn create(home: &Home, name: &str, server: &str) -> Result<Self, Error> {
         let transport = Arc::new(HttpTransport::new(server)?);
         Self::create_with(home, name, server, transport)
     }
@@ -76,7 +75,7 @@ impl Account {
     /// # Errors
     /// As [`Account::create`].
     pub fn create_with(
-        home: &Path,
+        home: &Home,
         name: &str,
         server: &str,
         transport: Arc<dyn Transport>,
@@ -96,8 +95,8 @@ impl Account {
     /// Opens the account in a folder.
     ///
     /// # Errors
-    /// There is none, or another process uses it.
-    pub fn open(home: &Path) -> Result<Self, Error> {
+    /// There is none, another process uses it, or it does not open with the home's key.
+    pub fn open(home: &Home) -> Result<Self, Error> {
         let engine = Engine::open(home, setup())?;
         let transport = Arc::new(HttpTransport::new(engine.server())?);
         Ok(Self::over(engine, transport))
@@ -107,8 +106,16 @@ impl Account {
     ///
     /// # Errors
     /// As [`Account::open`].
-    pub fn open_with(home: &Path, transport: Arc<dyn Transport>) -> Result<Self, Error> {
+    pub fn open_with(home: &Home, transport: Arc<dyn Transport>) -> Result<Self, Error> {
         Ok(Self::over(Engine::open(home, setup())?, transport))
+    }
+
+    /// From now on another key opens the folder, or none is needed: see [`Engine::change_key`].
+    ///
+    /// # Errors
+    /// The old key is not the folder's, or the store failed.
+    pub fn change_key(&mut self, old: &StoreKey, new: &StoreKey) -> Result<(), Error> {
+        self.engine.change_key(old, new)
     }
 
     fn over(engine: Engine, transport: Arc<dyn Transport>) -> Self {

@@ -14,14 +14,15 @@
 //!
 //! Everything an account does is stored before it is sent, and everything it learns is stored
 //! before it is told. A process may be killed at any moment and another one carries on from the
-//! same folder; one process at a time uses it. Encryption of the folder is not there yet: whoever
-//! reads the disk reads the messages and the keys.
+//! same folder; one process at a time uses it. What is in the folder is sealed under a passphrase or
+//! key, if [`Home`] gives one.
 //!
 //! ```no_run
-//! use client::{Account, EventKind};
+//! use client::{Account, EventKind, Home};
 //!
 //! # fn main() -> Result<(), client::Error> {
-//! let mut alice = Account::create("alice-home".as_ref(), "alice", "http://127.0.0.1:7420")?;
+//! let home = Home::with_passphrase("alice-home", "correct horse battery staple");
+//! let mut alice = Account::create(&home, "alice", "http://127.0.0.1:7420")?;
 //! let group = alice.create_group("garden")?;
 //! alice.add(&group, &["bob"])?;
 //! alice.send(&group, "hello")?;
@@ -59,4 +60,4 @@ pub use id::GroupId;
 pub use identity::Identity;
 pub use message::TEXT_BYTES_MAX;
 pub use policy::{ExternalJoins, GroupPolicy, Padding};
-pub use store::StoreError;
+pub use store::{Home, Protection, StoreError, StoreKey};

@@ -1,13 +1,14 @@
 //! MLS group state in SQLite.
 //!
 //! * To give the MLS library a file of its own, open a [`SqliteStorage`].
+//! * To keep them sealed, give a [`Seal`] to [`SealedRows`] instead.
 //! * To keep MLS rows beside the application's own, in one transaction, create [`SCHEMA`] in the
 //!   application's database and use [`SqliteRows`] on its connection.
 //!
 //! A write is durable when it returns (`synchronous = FULL`), and deleted rows are overwritten
 //! (`secure_delete`). The write-ahead log keeps old pages until its next checkpoint;
-//! [`SqliteStorage`] checkpoints when it is opened and dropped. Values are stored in the clear: put
-//! the file where only its owner can read it.
+//! [`SqliteStorage`] checkpoints when it is opened and dropped. But for [`SealedRows`], values are
+//! stored in the clear: put the file where only its owner can read it.
 
 use std::path::Path;
 
@@ -30,6 +31,40 @@ CREATE TABLE mls_rows (
 /// MLS rows on a connection of the application. Inside a transaction, what is written becomes
 /// durable with it.
 pub struct SqliteRows<'a>(pub &'a Connection);
+
+/// What seals the values of rows, before SQLite sees them. Names stay in the clear: group ids, numbers
+/// of epochs and tree pages, hashes and public keys.
+pub trait Seal {
+    /// Seals a value, bound to the name of its row.
+    ///
+    /// # Errors
+    /// There is no randomness.
+    fn seal(&self, key: &RowKey, value: &Secret) -> Result<Secret, StorageError>;
+
+    /// Opens what [`Seal::seal`] returned for the same row.
+    ///
+    /// # Errors
+    /// It did not.
+    fn open(&self, key: &RowKey, sealed: &Secret) -> Result<Secret, StorageError>;
+}
+
+/// [`SqliteRows`] whose values are sealed.
+pub struct SealedRows<'a> {
+    rows: SqliteRows<'a>,
+    seal: &'a dyn Seal,
+}
+
+impl<'a> SealedRows<'a> {
+    /// Rows on a connection of the application, with what seals them.
+    #[must_use]
+    pub fn new(connection: &'a Connection, seal: &'a dyn Seal) -> Self {
+        Self { rows: SqliteRows(connection), seal }
+    }
+
+    fn put(&self, key: &RowKey, value: &Secret) -> Result<(), StorageError> {
+        self.rows.put(key, &self.seal.seal(key, value)?).map(drop).map_err(failed)
+    }
+}
 
 /// A file that holds nothing but MLS rows.
 pub struct SqliteStorage {
@@ -182,6 +217,40 @@ impl Storage for SqliteRows<'_> {
 
     fn write(&mut self, delta: &Delta) -> Result<(), StorageError> {
         delta.changes().iter().try_for_each(|change| self.apply(change))
+    }
+}
+
+/// As for [`SqliteRows`]; nothing is written of a delta that replaces what is not there.
+impl Storage for SealedRows<'_> {
+    fn read(&self, key: &RowKey) -> Result<Option<Secret>, StorageError> {
+        self.rows.read(key)?.map(|sealed| self.seal.open(key, &sealed)).transpose()
+    }
+
+    fn scan(
+        &self,
+        group_id: &[u8],
+        kind: RowKind,
+        prefix: &[u8],
+    ) -> Result<Vec<(Vec<u8>, Secret)>, StorageError> {
+        let mut key = RowKey { group_id: group_id.to_vec(), kind, id: Vec::new() };
+        let rows = self.rows.scan(group_id, kind, prefix)?.into_iter().map(|(id, sealed)| {
+            key.id.clone_from(&id);
+            Ok((id, self.seal.open(&key, &sealed)?))
+        });
+        rows.collect()
+    }
+
+    fn groups(&self) -> Result<Vec<Vec<u8>>, StorageError> {
+        self.rows.groups()
+    }
+
+    fn write(&mut self, delta: &Delta) -> Result<(), StorageError> {
+        // What is sealed twice differs, so SQLite cannot compare it.
+        delta.check_replaced(self)?;
+        delta.changes().iter().try_for_each(|change| match change {
+            Change::Put(key, value) | Change::Replace(key, _, value) => self.put(key, value),
+            Change::Delete(_) | Change::DeletePrefix(_) => self.rows.apply(change),
+        })
     }
 }
 

@@ -3,8 +3,9 @@
 use crate::Common;
 use crate::failure::Failure;
 use crate::output::Output;
-use client::KeySource;
+use crate::passphrase;
 use client::transport::ServiceAddress;
+use client::{Home, KeySource, Protection, StoreKey};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -23,6 +24,18 @@ pub(crate) enum Account {
         /// Believe the service by its certificate's SHA-256, in hexadecimal digits
         #[arg(long, value_name = "HEX")]
         fingerprint: Option<String>,
+        /// Ask for a passphrase that protects the folder
+        #[arg(long, conflicts_with = "passphrase_file")]
+        passphrase: bool,
+    },
+    /// Give the account's folder another passphrase, or none
+    Protect {
+        /// The file whose first line is the new passphrase; without it, it is asked for
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
+        /// Let everything lie open from now on
+        #[arg(long, conflicts_with = "new_passphrase_file")]
+        unprotected: bool,
     },
     /// Take this account's word back for one of its devices: others remove it from their groups
     Revoke {
@@ -50,10 +63,37 @@ pub(crate) enum Account {
 impl Account {
     pub(crate) fn run(self, common: &Common, output: &mut Output) -> Result<(), Failure> {
         let account = match self {
-            Self::Create { name, server, ca, fingerprint } => {
+            Self::Create { name, server, ca, fingerprint, passphrase } => {
                 let server = common.server(server)?;
                 let server = address(&server, ca.as_deref(), fingerprint.as_deref())?;
-                client::Account::create(common.home()?, &name, &server)?
+                let home = match passphrase {
+                    true => Home::new(common.home()?.folder(), passphrase::ask_new()?),
+                    false => common.home()?,
+                };
+                let account = client::Account::create(&home, &name, &server)?;
+                if home.key().protection() == Protection::Unprotected {
+                    passphrase::warn_unprotected(common.json);
+                }
+                account
+            }
+            Self::Protect { new_passphrase_file, unprotected } => {
+                let (mut account, home) = common.account_and_home()?;
+                let new = match new_passphrase_file {
+                    Some(file) => passphrase::from_file(&file)?,
+                    None if unprotected => StoreKey::Unprotected,
+                    None => passphrase::ask_new()?,
+                };
+                account.change_key(home.key(), &new)?;
+                let protection = new.protection();
+                let value = json!({
+                    "type": "protected",
+                    "by": match protection {
+                        Protection::Passphrase => "passphrase",
+                        Protection::Key => "key",
+                        Protection::Unprotected => "nothing",
+                    },
+                });
+                return output.print(&format!("the folder is protected {protection}"), &value);
             }
             Self::Revoke { device } => {
                 let mut account = common.account()?;

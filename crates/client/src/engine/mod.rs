@@ -61,7 +61,7 @@ use crate::policy::POLICY_EXTENSION;
 use crate::rescue::RESCUE_EXTENSION;
 use crate::store::{AccountRecord, GroupStatus, IntentRecord, NewEvent, Store, StoreError};
 use crate::transport::{HttpRequest, HttpResponse};
-use crate::{Error, Event, EventKind, GroupId, Misuse};
+use crate::{Error, Event, EventKind, GroupId, Home, Misuse, StoreKey};
 use asked::Asked;
 use authentication::{AccountPolicy, KnownAccounts};
 use crypto::{Crypto, Random, Secret};
@@ -70,7 +70,6 @@ use keys::Keys;
 use locate::Search;
 use mls::{Client, ClientConfig, NoPsks, PendingCommit, Settings};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -160,11 +159,9 @@ impl Engine {
     ///
     /// # Errors
     /// The folder holds an account or cannot be used, or there is no randomness.
-    pub fn create(home: &Path, name: &Name, server: &str, mut setup: Setup) -> Result<Self, Error> {
-        match Store::open(home).map(drop) {
-            Err(StoreError::NoAccount) => {}
-            Err(error) => return Err(error.into()),
-            Ok(()) => return Err(Misuse::AccountExists.into()),
+    pub fn create(home: &Home, name: &Name, server: &str, mut setup: Setup) -> Result<Self, Error> {
+        if Store::exists(home.folder()) {
+            return Err(Misuse::AccountExists.into());
         }
         let mut store = Store::create(home)?;
         let transaction = store.transaction()?;
@@ -186,9 +183,18 @@ impl Engine {
     /// Opens the account in a folder.
     ///
     /// # Errors
-    /// There is none, or another process uses it.
-    pub fn open(home: &Path, setup: Setup) -> Result<Self, Error> {
+    /// There is none, another process uses it, or it does not open with the home's key.
+    pub fn open(home: &Home, setup: Setup) -> Result<Self, Error> {
         Self::over(Store::open(home)?, setup)
+    }
+
+    /// From now on another key opens the folder; what is in it is not written anew. Whoever has kept
+    /// a copy of the folder as it was opens this one, too, with the old key.
+    ///
+    /// # Errors
+    /// The old key is not the folder's, or the store failed.
+    pub fn change_key(&mut self, old: &StoreKey, new: &StoreKey) -> Result<(), Error> {
+        Ok(self.store.change_key(old, new)?)
     }
 
     fn over(mut store: Store, setup: Setup) -> Result<Self, Error> {
@@ -473,8 +479,8 @@ impl Engine {
     }
 
     /// Deletes an account that turned out not to be possible.
-    pub(crate) fn delete(self, home: &Path) -> Result<(), Error> {
-        Ok(self.store.delete(home)?)
+    pub(crate) fn delete(self, home: &Home) -> Result<(), Error> {
+        Ok(self.store.delete(home.folder())?)
     }
 }
 

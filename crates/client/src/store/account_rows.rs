@@ -1,8 +1,8 @@
 //! The statements on the account itself: who it is, whom it knows, its key packages.
 
-use super::{AccountRecord, KeyPackageRecord, StoreError, StoreTransaction, Stored, value};
+use super::{AccountRecord, KeyPackageRecord, StoreError, StoreTransaction, Stored};
 use authentication::{DeviceCredential, KnownAccount};
-use codec::{Decode, Encode};
+use codec::Encode;
 use crypto::Secret;
 use delivery_api::{Name, PublicKey};
 use rusqlite::{OptionalExtension, params};
@@ -17,32 +17,39 @@ impl StoreTransaction<'_> {
         let sql = "SELECT name, server, service_key, device_key, signature_key, registered,
                    root_key, credential FROM account WHERE id = 1";
         let row = self.0.query_row(sql, [], |row| {
-            let name: String = row.get(0)?;
+            let texts: [Vec<u8>; 2] = [row.get(0)?, row.get(1)?];
             let keys: [Vec<u8>; 3] = [row.get(3)?, row.get(4)?, row.get(6)?];
-            let public = (row.get::<_, Option<[u8; 32]>>(2)?, row.get::<_, Option<Vec<u8>>>(7)?);
-            Ok((name, row.get(1)?, public, keys, row.get(5)?))
+            let later: [Option<Vec<u8>>; 2] = [row.get(2)?, row.get(7)?];
+            Ok((texts, keys, later, row.get(5)?))
         });
-        let Some((text, server, (service_key, credential), keys, registered)) = row.optional()?
-        else {
+        let Some((texts, keys, [service_key, credential], registered)) = row.optional()? else {
             return Ok(None);
         };
+        let [name_text, server] = texts;
         let [device_key, signature_key, root_key] = keys;
-        let credential = credential.map(|bytes| DeviceCredential::from_bytes(&bytes)).transpose();
+        let service_key =
+            service_key.map(|sealed| self.unseal_as("account.service_key", &[], &sealed));
+        let credential =
+            credential.map(|sealed| self.unseal_as("account.credential", &[], &sealed));
         Ok(Some(AccountRecord {
-            name: name(&text)?,
-            server,
-            service_key: service_key.map(PublicKey::new),
-            device_key: value::from_column(device_key)?,
-            signature_key: value::from_column(signature_key)?,
-            root_key: value::from_column(root_key)?,
-            credential: credential.map_err(|_| StoreError::Corrupt("credential"))?,
+            name: name(&self.unseal_text("account.name", &[], &name_text)?)?,
+            server: self.unseal_text("account.server", &[], &server)?,
+            service_key: service_key.transpose()?,
+            device_key: self.unseal("account.device_key", &[], &device_key)?,
+            signature_key: self.unseal("account.signature_key", &[], &signature_key)?,
+            root_key: self.unseal("account.root_key", &[], &root_key)?,
+            credential: credential.transpose()?,
             registered,
         }))
     }
 
     /// Writes the account.
     pub(crate) fn put_account(&self, account: &AccountRecord) -> Stored<()> {
-        let column = |key: &Secret| value::to_column(key);
+        let seal = |column, value: &[u8]| self.seal(column, &[], value);
+        let service_key = account.service_key.as_ref().map(Encode::to_bytes);
+        let service_key = service_key.map(|key| seal("account.service_key", &key)).transpose()?;
+        let credential = account.credential.as_ref().map(Encode::to_bytes);
+        let credential = credential.map(|bytes| seal("account.credential", &bytes)).transpose()?;
         let sql = "INSERT OR REPLACE INTO account
                    (id, name, server, service_key, device_key, signature_key, registered,
                     root_key, credential)
@@ -50,14 +57,14 @@ impl StoreTransaction<'_> {
         self.0.execute(
             sql,
             params![
-                account.name.as_str(),
-                account.server,
-                account.service_key.as_ref().map(PublicKey::as_bytes),
-                column(&account.device_key).expose(),
-                column(&account.signature_key).expose(),
+                seal("account.name", account.name.as_str().as_bytes())?,
+                seal("account.server", account.server.as_bytes())?,
+                service_key,
+                seal("account.device_key", account.device_key.expose())?,
+                seal("account.signature_key", account.signature_key.expose())?,
                 account.registered,
-                column(&account.root_key).expose(),
-                account.credential.as_ref().map(Encode::to_bytes),
+                seal("account.root_key", account.root_key.expose())?,
+                credential,
             ],
         )?;
         Ok(())
@@ -65,7 +72,8 @@ impl StoreTransaction<'_> {
 
     /// Pins the service's key.
     pub(crate) fn set_service_key(&self, key: PublicKey) -> Stored<()> {
-        self.0.execute("UPDATE account SET service_key = ?", [key.as_bytes()])?;
+        let key = self.seal("account.service_key", &[], &key.to_bytes())?;
+        self.0.execute("UPDATE account SET service_key = ?", [key])?;
         Ok(())
     }
 
@@ -81,29 +89,34 @@ impl StoreTransaction<'_> {
         root_key: &Secret,
         credential: &DeviceCredential,
     ) -> Stored<()> {
-        let root_key = value::to_column(root_key);
+        let root_key = self.seal("account.root_key", &[], root_key.expose())?;
+        let credential = self.seal("account.credential", &[], &credential.to_bytes())?;
         self.0.execute(
             "UPDATE account SET root_key = ?, credential = ?",
-            params![root_key.expose(), credential.to_bytes()],
+            params![root_key, credential],
         )?;
         Ok(())
     }
 
     /// Every account that is known.
     pub(crate) fn known_accounts(&self) -> Stored<Vec<KnownAccount>> {
-        let mut statement = self.0.prepare_cached("SELECT account FROM known_accounts")?;
-        let rows = statement.query_map([], |row| row.get::<_, Vec<u8>>(0))?;
+        let mut statement = self.0.prepare_cached("SELECT name, account FROM known_accounts")?;
+        let rows = statement
+            .query_map([], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
         rows.map(|row| {
-            KnownAccount::from_bytes(&row?).map_err(|_| StoreError::Corrupt("known account"))
+            let (tag, account) = row?;
+            self.unseal_as("known_accounts.account", &tag, &account)
         })
         .collect()
     }
 
     /// Writes what is known of an account.
     pub(crate) fn put_known_account(&self, account: &KnownAccount) -> Stored<()> {
+        let tag = self.tag("known_accounts.name", account.name.as_str().as_bytes())?;
+        let sealed = self.seal("known_accounts.account", &tag, &account.to_bytes())?;
         self.0
             .prepare_cached("INSERT OR REPLACE INTO known_accounts (name, account) VALUES (?, ?)")?
-            .execute(params![account.name.as_str(), account.to_bytes()])?;
+            .execute(params![tag, sealed])?;
         Ok(())
     }
 
@@ -136,6 +149,7 @@ impl StoreTransaction<'_> {
 
     /// Adds an upload of key packages to what is to be sent.
     pub(crate) fn add_upload(&self, body: &[u8]) -> Stored<()> {
+        let body = self.seal("uploads.body", &[], body)?;
         self.0.execute("INSERT INTO uploads (body) VALUES (?)", [body])?;
         Ok(())
     }
@@ -143,8 +157,10 @@ impl StoreTransaction<'_> {
     /// The oldest upload that is to be sent.
     pub(crate) fn next_upload(&self) -> Stored<Option<(u64, Vec<u8>)>> {
         let sql = "SELECT number, body FROM uploads ORDER BY number LIMIT 1";
-        let row = self.0.query_row(sql, [], |row| Ok((row.get(0)?, row.get(1)?)));
-        Ok(row.optional()?)
+        let row = self.0.query_row(sql, [], |row| Ok((row.get(0)?, row.get::<_, Vec<u8>>(1)?)));
+        let Some((number, body)) = row.optional()? else { return Ok(None) };
+        let body = self.unseal("uploads.body", &[], &body)?;
+        Ok(Some((number, body.expose().to_vec())))
     }
 
     /// Forgets an upload that was taken.

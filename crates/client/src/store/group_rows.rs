@@ -2,7 +2,7 @@
 
 use super::{
     GroupRecord, GroupStatus, IntentRecord, NewEvent, OutboxRecord, StoreError, StoreTransaction,
-    Stored, Submission, value,
+    Stored, Submission,
 };
 use crate::file::SharedFile;
 use crate::{Event, EventKind, GroupId};
@@ -22,52 +22,69 @@ fn group_id(row: &Row<'_>, column: usize) -> rusqlite::Result<GroupId> {
     row.get::<_, Vec<u8>>(column).map(GroupId::new)
 }
 
-fn group(row: &Row<'_>) -> rusqlite::Result<Stored<GroupRecord>> {
-    let (status, access_key): (u8, Vec<u8>) = (row.get(3)?, row.get(7)?);
-    let (id, log, name) = (group_id(row, 0)?, LogId::new(row.get(1)?), row.get(2)?);
-    let (position, head) = (Position(row.get(4)?), Position(row.get(6)?));
-    let chain_hash = ChainHash::new(row.get(5)?);
-    let status = GroupStatus::from_code(status).ok_or(StoreError::Corrupt("group status"));
-    Ok(status.and_then(|status| {
-        let access_key = value::from_column(access_key)?;
-        Ok(GroupRecord { id, log, name, status, position, chain_hash, head, access_key })
-    }))
-}
-
-/// The message id as it is kept: the device, then the id.
-fn message_id(event: &NewEvent) -> Option<Vec<u8>> {
-    event.message_id.map(|(device, id)| [device.as_bytes().as_slice(), &id].concat())
+/// What names the event of an entry, as far as it is known before it has a number.
+fn event_row(group: &[u8], position: Position) -> Vec<u8> {
+    [group, &position.0.to_be_bytes()].concat()
 }
 
 impl StoreTransaction<'_> {
+    fn group(&self, row: &Row<'_>) -> Stored<GroupRecord> {
+        let id = group_id(row, 0)?;
+        let (name, access_key): (Vec<u8>, Vec<u8>) = (row.get(2)?, row.get(7)?);
+        let status = GroupStatus::from_code(row.get(3)?);
+        Ok(GroupRecord {
+            log: LogId::new(row.get(1)?),
+            name: self.unseal_text("groups.name", id.as_slice(), &name)?,
+            status: status.ok_or(StoreError::Corrupt("group status"))?,
+            position: Position(row.get(4)?),
+            chain_hash: ChainHash::new(row.get(5)?),
+            head: Position(row.get(6)?),
+            access_key: self.unseal("groups.access_key", id.as_slice(), &access_key)?,
+            id,
+        })
+    }
+
+    /// The id of an event's message as it is kept: a tag of the device and the id.
+    fn message_tag(&self, event: &NewEvent) -> Stored<Option<Vec<u8>>> {
+        let id = event.message_id.map(|(device, id)| [device.as_bytes().as_slice(), &id].concat());
+        id.map(|id| self.tag("history.message_id", &id)).transpose()
+    }
+
     /// All groups, in the order of their names.
     pub(crate) fn group_records(&self) -> Stored<Vec<GroupRecord>> {
-        let sql = format!("SELECT {GROUP_COLUMNS} FROM groups ORDER BY name, group_id");
+        let sql = format!("SELECT {GROUP_COLUMNS} FROM groups");
         let mut statement = self.0.prepare_cached(&sql)?;
-        statement.query_map([], group)?.map(|row| row?).collect()
+        let (mut rows, mut groups) = (statement.query([])?, Vec::new());
+        while let Some(row) = rows.next()? {
+            groups.push(self.group(row)?);
+        }
+        groups.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
+        Ok(groups)
     }
 
     /// A group.
     pub(crate) fn group_record(&self, id: &GroupId) -> Stored<Option<GroupRecord>> {
         let sql = format!("SELECT {GROUP_COLUMNS} FROM groups WHERE group_id = ?");
         let mut statement = self.0.prepare_cached(&sql)?;
-        statement.query_row([id.as_slice()], group).optional()?.transpose()
+        let mut rows = statement.query([id.as_slice()])?;
+        rows.next()?.map(|row| self.group(row)).transpose()
     }
 
     /// Writes a group, with the chain hash at its position.
     pub(crate) fn put_group(&self, record: &GroupRecord) -> Stored<()> {
+        let id = record.id.as_slice();
         let sql = format!(
             "INSERT OR REPLACE INTO groups ({GROUP_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
         );
         self.0.prepare_cached(&sql)?.execute(params![
-            record.id.as_slice(),
+            id,
             record.log.as_bytes(),
-            record.name,
+            self.seal("groups.name", id, record.name.as_bytes())?,
             record.status.code(),
             record.position.0,
             record.chain_hash.as_bytes(),
             record.head.0,
-            value::to_column(&record.access_key).expose(),
+            self.seal("groups.access_key", id, record.access_key.expose())?,
         ])?;
         self.put_chain_hash(record)
     }
@@ -108,6 +125,7 @@ impl StoreTransaction<'_> {
     /// Adds an event. Returns whether it was new: a message that was seen before changes nothing.
     pub(crate) fn add_event(&self, event: &NewEvent) -> Stored<bool> {
         let group = event.group.as_ref().map(GroupId::as_slice).unwrap_or_default();
+        let row = event_row(group, event.position);
         let added = self
             .0
             .prepare_cached(
@@ -119,8 +137,8 @@ impl StoreTransaction<'_> {
                 group,
                 event.position.0,
                 event.epoch,
-                event.kind.to_bytes(),
-                message_id(event),
+                self.seal("history.what", &row, &event.kind.to_bytes())?,
+                self.message_tag(event)?,
                 event.unread,
             ])?;
         Ok(added > 0)
@@ -128,21 +146,20 @@ impl StoreTransaction<'_> {
 
     /// Notes how to fetch the file that the event added last is about.
     pub(crate) fn put_file_of_last_event(&self, file: &SharedFile) -> Stored<()> {
-        let column = value::to_column(&Secret::encoding(file));
+        let number = self.0.last_insert_rowid();
+        let file = Secret::encoding(file);
+        let file = self.seal("files.file", &number.to_be_bytes(), file.expose())?;
         self.0
-            .prepare_cached("INSERT INTO files (number, file) VALUES (last_insert_rowid(), ?)")?
-            .execute([column.expose()])?;
+            .prepare_cached("INSERT INTO files (number, file) VALUES (?, ?)")?
+            .execute(params![number, file])?;
         Ok(())
     }
 
     /// The file that an event is about.
     pub(crate) fn file(&self, number: u64) -> Stored<Option<SharedFile>> {
         let mut statement = self.0.prepare_cached("SELECT file FROM files WHERE number = ?")?;
-        let Some(column) = statement.query_row([number], |row| row.get(0)).optional()? else {
-            return Ok(None);
-        };
-        let file = SharedFile::from_bytes(value::from_column(column)?.expose());
-        file.map(Some).map_err(|_| StoreError::Corrupt("file"))
+        let file = statement.query_row([number], |row| row.get::<_, Vec<u8>>(0)).optional()?;
+        file.map(|file| self.unseal_as("files.file", &number.to_be_bytes(), &file)).transpose()
     }
 
     /// Whether an own message stands at a position: its echo is nothing new.
@@ -175,7 +192,8 @@ impl StoreTransaction<'_> {
         })?;
         rows.map(|row| {
             let (number, group, position, epoch, kind) = row?;
-            let kind = EventKind::from_bytes(&kind).map_err(|_| StoreError::Corrupt("event"))?;
+            let row = event_row(group.as_slice(), position);
+            let kind: EventKind = self.unseal_as("history.what", &row, &kind)?;
             let group = (!group.as_slice().is_empty()).then_some(group);
             Ok(Event { number, group, position, epoch, kind })
         })
@@ -193,14 +211,16 @@ impl StoreTransaction<'_> {
     pub(crate) fn add_intent(&self, id: &GroupId, intent: &super::Intent) -> Stored<u64> {
         let sql = "INSERT INTO intents (group_id, intent, attempts) VALUES (?, ?, 0)
                    RETURNING number";
-        let row = params![id.as_slice(), intent.to_bytes()];
-        Ok(self.0.query_row(sql, row, |row| row.get(0))?)
+        let intent = self.seal("intents.intent", id.as_slice(), &intent.to_bytes())?;
+        Ok(self.0.query_row(sql, params![id.as_slice(), intent], |row| row.get(0))?)
     }
 
     /// Replaces an intent by one that is further, or that has lost a race.
     pub(crate) fn put_intent(&self, record: &IntentRecord) -> Stored<()> {
         let sql = "UPDATE intents SET intent = ?, attempts = ? WHERE number = ?";
-        self.0.execute(sql, params![record.intent.to_bytes(), record.attempts, record.number])?;
+        let intent = record.intent.to_bytes();
+        let intent = self.seal("intents.intent", record.group.as_slice(), &intent)?;
+        self.0.execute(sql, params![intent, record.attempts, record.number])?;
         Ok(())
     }
 
@@ -213,8 +233,7 @@ impl StoreTransaction<'_> {
         })?;
         rows.map(|row| {
             let (number, group, intent, attempts) = row?;
-            let intent =
-                super::Intent::from_bytes(&intent).map_err(|_| StoreError::Corrupt("intent"))?;
+            let intent = self.unseal_as("intents.intent", group.as_slice(), &intent)?;
             Ok(IntentRecord { number, group, intent, attempts })
         })
         .collect()
@@ -234,10 +253,11 @@ impl StoreTransaction<'_> {
             Ok((row.get(0)?, row.get::<_, u8>(1)?, row.get::<_, Vec<u8>>(2)?))
         });
         let Some((intent, kind, body)) = row.optional()? else { return Ok(None) };
-        let corrupt = |_| StoreError::Corrupt("outbox");
+        let body = self.unseal("outbox.body", id.as_slice(), &body)?;
+        let (body, corrupt) = (body.expose(), |_| StoreError::Corrupt("outbox"));
         let submission = match kind {
-            1 => Submission::Commit(Box::new(Decode::from_bytes(&body).map_err(corrupt)?)),
-            2 => Submission::Message(Box::new(Decode::from_bytes(&body).map_err(corrupt)?)),
+            1 => Submission::Commit(Box::new(Decode::from_bytes(body).map_err(corrupt)?)),
+            2 => Submission::Message(Box::new(Decode::from_bytes(body).map_err(corrupt)?)),
             _ => return Err(StoreError::Corrupt("outbox")),
         };
         Ok(Some(OutboxRecord { group: id.clone(), intent, submission }))
@@ -250,6 +270,7 @@ impl StoreTransaction<'_> {
             Submission::Message(append) => (2, append.to_bytes()),
         };
         let sql = "INSERT INTO outbox (group_id, intent, kind, body) VALUES (?, ?, ?, ?)";
+        let body = self.seal("outbox.body", record.group.as_slice(), &body)?;
         self.0.execute(sql, params![record.group.as_slice(), record.intent, kind, body])?;
         Ok(())
     }

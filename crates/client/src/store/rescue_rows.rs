@@ -1,10 +1,10 @@
 //! The statements on what gets a group back: anchors and the truth about its commits, whom to ask,
 //! and rejoining.
 
-use super::{GroupStatus, StoreError, StoreTransaction, Stored, value};
+use super::{GroupStatus, StoreTransaction, Stored};
 use crate::GroupId;
 use crate::rescue::Anchor;
-use codec::{Decode, Encode};
+use codec::Encode;
 use crypto::Secret;
 use delivery_api::log::CommitBundle;
 use delivery_api::repair::RestatedCommit;
@@ -60,10 +60,10 @@ impl StoreTransaction<'_> {
         let Some((key, number, locked, anchors)) = row.optional()? else { return Ok(None) };
         Ok(Some(AnchorRecord {
             group: id.clone(),
-            key: value::from_column(key)?,
+            key: self.unseal("anchors.key", id.as_slice(), &key)?,
             number,
             locked: locked.map(Position),
-            anchors: Decode::from_bytes(&anchors).map_err(|_| StoreError::Corrupt("anchors"))?,
+            anchors: self.unseal_as("anchors.anchors", id.as_slice(), &anchors)?,
         }))
     }
 
@@ -71,12 +71,13 @@ impl StoreTransaction<'_> {
     pub(crate) fn put_anchor(&self, record: &AnchorRecord) -> Stored<()> {
         let sql = "INSERT OR REPLACE INTO anchors (group_id, key, number, locked, anchors)
                    VALUES (?, ?, ?, ?, ?)";
+        let id = record.group.as_slice();
         self.0.prepare_cached(sql)?.execute(params![
-            record.group.as_slice(),
-            value::to_column(&record.key).expose(),
+            id,
+            self.seal("anchors.key", id, record.key.expose())?,
             record.number,
             record.locked.map(|position| position.0),
-            record.anchors.to_bytes(),
+            self.seal("anchors.anchors", id, &record.anchors.to_bytes())?,
         ])?;
         Ok(())
     }
@@ -142,9 +143,10 @@ impl StoreTransaction<'_> {
     /// Writes whom to ask about a group.
     pub(crate) fn put_means(&self, id: &GroupId, record: &MeansRecord) -> Stored<()> {
         let sql = "INSERT OR REPLACE INTO means (group_id, secret, devices) VALUES (?, ?, ?)";
-        let secret = value::to_column(&record.secret);
-        let devices = record.devices.to_bytes();
-        self.0.prepare_cached(sql)?.execute(params![id.as_slice(), secret.expose(), devices])?;
+        let id = id.as_slice();
+        let secret = self.seal("means.secret", id, record.secret.expose())?;
+        let devices = self.seal("means.devices", id, &record.devices.to_bytes())?;
+        self.0.prepare_cached(sql)?.execute(params![id, secret, devices])?;
         Ok(())
     }
 
@@ -162,31 +164,36 @@ impl StoreTransaction<'_> {
         };
         let submission = match submission {
             (Some(bundle), Some(key)) => {
-                let corrupt = |_| StoreError::Corrupt("rejoin");
-                let bundle = CommitBundle::from_bytes(&bundle).map_err(corrupt)?;
-                Some((bundle, value::from_column(key)?))
+                let bundle: CommitBundle =
+                    self.unseal_as("rejoins.bundle", id.as_slice(), &bundle)?;
+                Some((bundle, self.unseal("rejoins.access_key", id.as_slice(), &key)?))
             }
             _ => None,
         };
-        let key = key.map(value::from_column).transpose()?;
+        let key = key.map(|key| self.unseal("rejoins.key", id.as_slice(), &key)).transpose()?;
         Ok(Some(RejoinRecord { group: id.clone(), attempts, not_before, key, submission }))
     }
 
     /// Writes the way back into a group.
     pub(crate) fn put_rejoin(&self, record: &RejoinRecord) -> Stored<()> {
-        let column = |secret: &Secret| value::to_column(secret).expose().to_vec();
+        let id = record.group.as_slice();
         let (bundle, access_key) = match &record.submission {
-            Some((bundle, key)) => (Some(bundle.to_bytes()), Some(column(key))),
+            Some((bundle, key)) => (
+                Some(self.seal("rejoins.bundle", id, &bundle.to_bytes())?),
+                Some(self.seal("rejoins.access_key", id, key.expose())?),
+            ),
             None => (None, None),
         };
+        let key = record.key.as_ref();
+        let key = key.map(|key| self.seal("rejoins.key", id, key.expose())).transpose()?;
         let sql = "INSERT OR REPLACE INTO rejoins
                    (group_id, attempts, not_before, key, bundle, access_key)
                    VALUES (?, ?, ?, ?, ?, ?)";
         self.0.prepare_cached(sql)?.execute(params![
-            record.group.as_slice(),
+            id,
             record.attempts,
             record.not_before,
-            record.key.as_ref().map(column),
+            key,
             bundle,
             access_key,
         ])?;

@@ -1,34 +1,46 @@
 -- Everything that a client keeps, for one account on one device.
 --
 -- One transaction spans what belongs together: the rows of a group's MLS state, the place up to which
--- its log was read, what was read, and what is to be sent. Values that are secret say so; they are in
--- clear today, inside a folder that only its owner may enter (see store/mod.rs).
+-- its log was read, what was read, and what is to be sent. Columns that are *sealed* are
+-- unreadable without the key that opens the folder; a *tag* stands for a value that rows are found by (see
+-- store/sealing.rs). The rest is in the clear: numbers, states, random ids, hashes.
+
+-- How the key of all sealed columns is kept: one row.
+CREATE TABLE sealing (
+    id                  INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    protection          INTEGER NOT NULL,   -- 1 none, 2 a key, 3 a passphrase
+    salt                BLOB NOT NULL,
+    memory_kib          INTEGER NOT NULL,   -- of Argon2id, and the next two
+    passes              INTEGER NOT NULL,
+    lanes               INTEGER NOT NULL,
+    data_key            BLOB NOT NULL       -- sealed under the key or passphrase, if there is one
+) STRICT;
 
 -- The account: one row.
 CREATE TABLE account (
     id                  INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
-    name                TEXT NOT NULL,
-    server              TEXT NOT NULL,      -- URL of the delivery service
-    service_key         BLOB,               -- Ed25519 key of the service, pinned when first seen
-    device_key          BLOB NOT NULL,      -- secret: seed of the device's Ed25519 key
-    signature_key       BLOB NOT NULL,      -- secret: private key that signs leaves and messages
-    root_key            BLOB NOT NULL,      -- secret: seed of the account's Ed25519 root key
-    credential          BLOB,               -- what the root key says of the device, once made
+    name                BLOB NOT NULL,      -- sealed
+    server              BLOB NOT NULL,      -- sealed: URL of the delivery service
+    service_key         BLOB,               -- sealed: Ed25519 key of the service, pinned when first seen
+    device_key          BLOB NOT NULL,      -- sealed: seed of the device's Ed25519 key
+    signature_key       BLOB NOT NULL,      -- sealed: private key that signs leaves and messages
+    root_key            BLOB NOT NULL,      -- sealed: seed of the account's Ed25519 root key
+    credential          BLOB,               -- sealed: what the root key says of the device, once made
     registered          INTEGER NOT NULL    -- 1 once the service knows the device under the name
 ) STRICT;
 
--- The rows of the MLS library are in the table that storage_sqlite::SCHEMA makes. Secret.
+-- The rows of the MLS library are in the table that storage_sqlite::SCHEMA makes. Sealed.
 
 -- One row per group: its log, and how far it was read.
 CREATE TABLE groups (
     group_id            BLOB NOT NULL PRIMARY KEY,
     log_id              BLOB NOT NULL,
-    name                TEXT NOT NULL,
+    name                BLOB NOT NULL,      -- sealed
     status              INTEGER NOT NULL,   -- see GroupStatus
     position            INTEGER NOT NULL,   -- the last entry that was read
     chain_hash          BLOB NOT NULL,      -- the chain up to it
     head                INTEGER NOT NULL,   -- the last commit that was read, valid or not
-    access_key          BLOB NOT NULL       -- secret: seed of the current epoch's access key
+    access_key          BLOB NOT NULL       -- sealed: seed of the current epoch's access key
 ) STRICT;
 
 -- The chain at the latest positions of each log, to compare with what others saw there.
@@ -45,14 +57,14 @@ CREATE TABLE history (
     group_id            BLOB NOT NULL,      -- empty if it concerns no group
     position            INTEGER NOT NULL,   -- in the group's log, 0 if it has no place there
     epoch               INTEGER NOT NULL,
-    what                BLOB NOT NULL,      -- an EventKind, with the text of a message
-    message_id          BLOB,               -- of a message: its sender's device, then its id
+    what                BLOB NOT NULL,      -- sealed: an EventKind, with the text of a message
+    message_id          BLOB,               -- of a message: tag of its sender's device and its id
     unread              INTEGER NOT NULL    -- 1 until it was handed to the application
 ) STRICT;
 -- How to fetch and open the files among it.
 CREATE TABLE files (
     number              INTEGER NOT NULL PRIMARY KEY REFERENCES history (number),
-    file                BLOB NOT NULL       -- secret: a SharedFile, with its key
+    file                BLOB NOT NULL       -- sealed: a SharedFile, with its key
 ) STRICT;
 CREATE UNIQUE INDEX history_messages ON history (group_id, message_id)
     WHERE message_id IS NOT NULL;
@@ -63,7 +75,7 @@ CREATE INDEX history_unread ON history (number) WHERE unread = 1;
 CREATE TABLE intents (
     number              INTEGER PRIMARY KEY AUTOINCREMENT,
     group_id            BLOB NOT NULL,
-    intent              BLOB NOT NULL,      -- an Intent
+    intent              BLOB NOT NULL,      -- sealed: an Intent
     attempts            INTEGER NOT NULL    -- how often it lost a race
 ) STRICT;
 
@@ -72,7 +84,7 @@ CREATE TABLE outbox (
     group_id            BLOB NOT NULL PRIMARY KEY,
     intent              INTEGER NOT NULL REFERENCES intents (number),
     kind                INTEGER NOT NULL,   -- 1 commit bundle, 2 message
-    body                BLOB NOT NULL       -- the request's body
+    body                BLOB NOT NULL       -- sealed: the request's body
 ) STRICT;
 
 -- Items of the inbox that are durable here and not acknowledged there.
@@ -91,22 +103,22 @@ CREATE TABLE key_packages (
 -- Key packages on their way to the service: the request's body.
 CREATE TABLE uploads (
     number              INTEGER PRIMARY KEY AUTOINCREMENT,
-    body                BLOB NOT NULL
+    body                BLOB NOT NULL       -- sealed
 ) STRICT;
 
 -- What is known of accounts: the root key that was seen first, or follows it, and revoked devices.
 CREATE TABLE known_accounts (
-    name                TEXT NOT NULL PRIMARY KEY,
-    account             BLOB NOT NULL       -- authentication::KnownAccount
+    name                BLOB NOT NULL PRIMARY KEY,  -- tag
+    account             BLOB NOT NULL       -- sealed: authentication::KnownAccount
 ) STRICT;
 
 -- The anchor key that repairs a group's log, where this client has one.
 CREATE TABLE anchors (
     group_id            BLOB NOT NULL PRIMARY KEY,
-    key                 BLOB NOT NULL,      -- secret: seed of the own anchor key
+    key                 BLOB NOT NULL,      -- sealed: seed of the own anchor key
     number              INTEGER NOT NULL,   -- of the last repair that is known
     locked              INTEGER,            -- while this client holds the log's lock: restated up to here
-    anchors             BLOB NOT NULL       -- all anchors' keys and devices
+    anchors             BLOB NOT NULL       -- sealed: all anchors' keys and devices
 ) STRICT;
 
 -- The latest commits of each log that were accepted, to be restated by a repair.
@@ -121,8 +133,8 @@ CREATE TABLE segments (
 -- Whom to ask about a group, should this client lose its way there.
 CREATE TABLE means (
     group_id            BLOB NOT NULL PRIMARY KEY,
-    secret              BLOB NOT NULL,      -- secret: the group's rescue secret
-    devices             BLOB NOT NULL       -- of some other members
+    secret              BLOB NOT NULL,      -- sealed: the group's rescue secret
+    devices             BLOB NOT NULL       -- sealed: of some other members
 ) STRICT;
 
 -- Groups that this client has lost its way in.
@@ -130,7 +142,7 @@ CREATE TABLE rejoins (
     group_id            BLOB NOT NULL PRIMARY KEY,
     attempts            INTEGER NOT NULL,   -- how often somebody was asked
     not_before          INTEGER NOT NULL,   -- when to ask next, in seconds since 1970
-    key                 BLOB,               -- secret: behind the HPKE key that answers are sealed to
-    bundle              BLOB,               -- the external commit that is to be sent
-    access_key          BLOB                -- secret: seed of the access key that signs it
+    key                 BLOB,               -- sealed: behind the HPKE key that answers are sealed to
+    bundle              BLOB,               -- sealed: the external commit that is to be sent
+    access_key          BLOB                -- sealed: seed of the access key that signs it
 ) STRICT;

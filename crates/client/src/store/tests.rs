@@ -1,8 +1,8 @@
 //! The database: what is written is there after reopening, what is not committed is gone.
 
 use super::{
-    AccountRecord, GroupRecord, GroupStatus, Intent, IntentRecord, Invitee, NewEvent, OutboxRecord,
-    Store, StoreError, Submission,
+    AccountRecord, GroupRecord, GroupStatus, Home, Intent, IntentRecord, Invitee, NewEvent,
+    OutboxRecord, Store, StoreError, Submission,
 };
 use crate::message::Content;
 use crate::{EventKind, GroupId};
@@ -40,7 +40,7 @@ fn message(id: u8, unread: bool) -> NewEvent {
 #[test]
 fn what_was_committed_survives_and_what_was_not_is_gone() {
     let folder = tempfile::tempdir().unwrap();
-    let home = folder.path().join("home");
+    let home = Home::unprotected(folder.path().join("home"));
     let account = AccountRecord {
         name: Name::new("alice").unwrap(),
         server: "http://a".to_owned(),
@@ -77,13 +77,13 @@ fn what_was_committed_survives_and_what_was_not_is_gone() {
 #[test]
 fn one_process_at_a_time_and_only_where_an_account_is() {
     let folder = tempfile::tempdir().unwrap();
-    let home = folder.path().join("home");
+    let home = Home::unprotected(folder.path().join("home"));
     assert_eq!(Store::open(&home).err(), Some(StoreError::NoAccount));
     let store = Store::create(&home).unwrap();
     assert_eq!(Store::open(&home).err(), Some(StoreError::InUse));
     drop(store);
     let store = Store::open(&home).unwrap();
-    store.delete(&home).unwrap();
+    store.delete(home.folder()).unwrap();
     assert_eq!(Store::open(&home).err(), Some(StoreError::NoAccount));
 }
 
@@ -92,17 +92,17 @@ fn one_process_at_a_time_and_only_where_an_account_is() {
 fn only_the_owner_may_enter_the_folder() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
-    let home = folder.path().join("home");
+    let home = Home::unprotected(folder.path().join("home"));
     let _store = Store::create(&home).unwrap();
     let mode = |path: &std::path::Path| std::fs::metadata(path).unwrap().permissions().mode();
-    assert_eq!(mode(&home) & 0o777, 0o700);
-    assert_eq!(mode(&home.join("client.sqlite3")) & 0o777, 0o600);
+    assert_eq!(mode(home.folder()) & 0o777, 0o700);
+    assert_eq!(mode(&home.folder().join("client.sqlite3")) & 0o777, 0o600);
 }
 
 #[test]
 fn a_message_that_comes_twice_is_kept_once_and_handed_out_once() {
     let folder = tempfile::tempdir().unwrap();
-    let mut store = Store::create(folder.path()).unwrap();
+    let mut store = Store::create(&Home::unprotected(folder.path())).unwrap();
     let transaction = store.transaction().unwrap();
     assert!(transaction.add_event(&message(1, true)).unwrap());
     assert!(!transaction.add_event(&message(1, true)).unwrap());
@@ -120,7 +120,7 @@ fn a_message_that_comes_twice_is_kept_once_and_handed_out_once() {
 #[test]
 fn intents_keep_their_order_and_take_the_outbox_with_them() {
     let folder = tempfile::tempdir().unwrap();
-    let mut store = Store::create(folder.path()).unwrap();
+    let mut store = Store::create(&Home::unprotected(folder.path())).unwrap();
     let transaction = store.transaction().unwrap();
     let id = group(0).id;
     let name = |text| Name::new(text).unwrap();
@@ -171,7 +171,7 @@ fn intents_keep_their_order_and_take_the_outbox_with_them() {
 #[test]
 fn old_chain_hashes_are_forgotten() {
     let folder = tempfile::tempdir().unwrap();
-    let mut store = Store::create(folder.path()).unwrap();
+    let mut store = Store::create(&Home::unprotected(folder.path())).unwrap();
     let transaction = store.transaction().unwrap();
     for position in 0..1100 {
         transaction.put_chain_hash(&group(position)).unwrap();

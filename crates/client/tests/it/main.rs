@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod agreement;
+mod at_rest;
 mod conversation;
 mod crashes;
 mod engine;

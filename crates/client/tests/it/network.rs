@@ -1,6 +1,6 @@
 //! Accounts and a service that share a real network: TLS, the stream of hints, and going on without.
 
-use client::{Account, Error, EventKind};
+use client::{Account, Error, EventKind, Home};
 use delivery_service::{Options, Server, Tls};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -55,7 +55,8 @@ fn follow(account: &mut Account, messages: usize) -> Vec<String> {
 
 /// Bob follows while Alice makes a group with him, talks, changes keys, and removes somebody else.
 fn converse(folder: &Path, server: &str) {
-    let create = |name: &str| Account::create(&folder.join(name), name, server).unwrap();
+    let create =
+        |name: &str| Account::create(&Home::unprotected(folder.join(name)), name, server).unwrap();
     let (mut alice, mut bob, _carol) = (create("alice"), create("bob"), create("carol"));
     std::thread::scope(|scope| {
         let following = scope.spawn(move || follow(&mut bob, 4));
@@ -99,7 +100,9 @@ fn a_service_that_comes_back_is_followed_on() {
     let server = serve(folder.path(), Options::default());
     let place = server.local_addr();
     let address = address(&server);
-    let create = |name: &str| Account::create(&folder.path().join(name), name, &address).unwrap();
+    let create = |name: &str| {
+        Account::create(&Home::unprotected(folder.path().join(name)), name, &address).unwrap()
+    };
     let (mut alice, mut bob) = (create("alice"), create("bob"));
     let group = alice.create_group("garden").unwrap();
     alice.add(&group, &["bob"]).unwrap();
@@ -122,17 +125,23 @@ fn another_certificate_is_not_believed() {
     // One bit of the fingerprint is enough.
     let first = if digits.starts_with('0') { '1' } else { '0' };
     let wrong = format!("{place}:{first}{}", &digits[1..]);
-    let refused = Account::create(&folder.path().join("alice"), "alice", &wrong);
+    let refused = Account::create(&Home::unprotected(folder.path().join("alice")), "alice", &wrong);
     assert!(matches!(refused, Err(Error::Offline(_))));
-    assert!(Account::create(&folder.path().join("alice"), "alice", &right).is_ok());
+    assert!(
+        Account::create(&Home::unprotected(folder.path().join("alice")), "alice", &right).is_ok()
+    );
 }
 
 #[test]
 fn a_waker_ends_the_wait_on_a_stream() {
     let folder = tempfile::tempdir().unwrap();
     let server = serve(folder.path(), Options::default());
-    let mut alice =
-        Account::create(&folder.path().join("alice"), "alice", &address(&server)).unwrap();
+    let mut alice = Account::create(
+        &Home::unprotected(folder.path().join("alice")),
+        "alice",
+        &address(&server),
+    )
+    .unwrap();
     let waker = alice.waker();
     std::thread::scope(|scope| {
         // The service allows polls no more than half a minute; the stream has no such limit.

@@ -1,7 +1,7 @@
 //! A service in memory, accounts in temporary folders, and a transport between them that can fail.
 
 use client::transport::{HttpRequest, HttpResponse, Transport, TransportError};
-use client::{Account, Event, EventKind, GroupId};
+use client::{Account, Event, EventKind, GroupId, Home};
 use codec::{Encode, Opaque};
 use crypto::{CipherSuite, Crypto};
 use delivery_api::log::{ChainLink, Entry, EntryKind};
@@ -137,8 +137,12 @@ impl World {
         })
     }
 
-    pub(crate) fn home(&self, name: &str) -> PathBuf {
+    pub(crate) fn folder(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
+    }
+
+    pub(crate) fn home(&self, name: &str) -> Home {
+        Home::unprotected(self.folder(name))
     }
 
     pub(crate) fn account(&self, name: &str) -> Account {

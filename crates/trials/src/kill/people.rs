@@ -148,7 +148,7 @@ impl Conversation {
     }
 
     fn view(&self, name: &str) -> Result<View, Failure> {
-        let mut account = Account::open(&home(&self.folder, name))?;
+        let mut account = Account::open(&client::Home::unprotected(home(&self.folder, name)))?;
         let group = account.groups()?.into_iter().find(|group| group.name == GROUP);
         let events = match &group {
             Some(group) => account.history(&group.id)?,

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::output::{self, Output};
-use client::{Account, GroupId, GroupSummary};
+use client::{Account, GroupId, GroupSummary, Home};
 use delivery_service::Server;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -48,9 +48,14 @@ impl<'a> Scene<'a> {
         Ok(scene)
     }
 
+    /// Where somebody's account is. Nothing protects it: it goes with the demo.
+    fn home(&self, name: &str) -> Home {
+        Home::unprotected(self.folder.join(name))
+    }
+
     /// Somebody makes an account.
     pub(super) fn enter(&mut self, name: &'static str) -> Result<(), Failure> {
-        let account = Account::create(&self.folder.join(name), name, &self.url)?;
+        let account = Account::create(&self.home(name), name, &self.url)?;
         self.people.insert(name, account);
         self.step(&format!("{name} makes an account and leaves key packages at the service."))
     }
@@ -58,7 +63,7 @@ impl<'a> Scene<'a> {
     /// Somebody's process ends, and another one opens what it left on disk.
     pub(super) fn restart(&mut self, name: &'static str) -> Result<(), Failure> {
         self.people.remove(name);
-        self.people.insert(name, Account::open(&self.folder.join(name))?);
+        self.people.insert(name, Account::open(&self.home(name))?);
         self.step(&format!("{name}'s client is closed, and opened again from what is on disk."))
     }
 

@@ -35,7 +35,8 @@ impl World {
     fn engine(&self, name: &str, seed: u64) -> Engine {
         let crypto = Crypto::new(crypto_aws_lc::provider());
         let setup = Setup { crypto, random: Box::new(SeededRandom::new(seed)) };
-        let (home, name) = (self.folder.path().join(name), Name::new(name).unwrap());
+        let home = crate::Home::unprotected(self.folder.path().join(name));
+        let name = Name::new(name).unwrap();
         let mut engine = Engine::create(&home, &name, "by hand", setup).unwrap();
         self.drive(&mut engine);
         engine
