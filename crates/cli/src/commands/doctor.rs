@@ -11,7 +11,7 @@ pub(crate) struct Doctor {}
 
 impl Doctor {
     pub(crate) fn run(self, common: &Common, output: &mut Output) -> Result<(), Failure> {
-        let folder = client::examine_folder(common.home()?);
+        let folder = client::examine_folder(common.home()?.folder());
         // Without an account that opens there is nothing to examine; why, the failure says.
         let mut account = common.account()?;
         let mut worst = Verdict::Good;
