@@ -121,6 +121,22 @@ kinds! {
         }
         /// An insider had closed the group's log; this client has opened it again.
         50 LogRepaired {}
+        /// This client had lost the group, and is back as a member with new keys.
+        51 Rejoined {
+            /// What came behind this entry of the log, and
+            after: u64,
+            /// before this one, could not be read.
+            at: u64,
+        }
+        /// Another member is where this client is: what had halted the group was not so.
+        52 Resumed {}
+        /// Nobody has shown this client the way back into the group: it must be added again.
+        53 RejoinFailed {}
+        /// A member had lost the group, and is back with new keys.
+        54 MemberRejoined {
+            /// Who.
+            name: String,
+        }
         /// Somebody shared a file: [`crate::Account::save_file`] fetches it.
         40 File {
             /// Who sent it.

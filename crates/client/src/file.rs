@@ -156,7 +156,7 @@ impl Encode for SharedFile {
 impl Decode for SharedFile {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let error = reader.error(DecodeErrorKind::InvalidValue("file"));
-        let text = |bytes: Opaque| String::from_utf8(bytes.into_vec()).map_err(|_| error.clone());
+        let text = |bytes: Opaque| String::from_utf8(bytes.into_vec()).map_err(|_| error);
         let file = Self {
             key: Arc::new(Decode::decode(reader)?),
             name: text(Decode::decode(reader)?)?,

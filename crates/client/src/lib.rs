@@ -36,6 +36,7 @@
 //! ```
 
 mod account;
+mod direct;
 pub mod engine;
 mod error;
 mod event;

@@ -163,7 +163,8 @@ impl GroupPolicy {
         };
         let external_commits = match self.external_joins {
             ExternalJoins::Nobody => ExternalCommitPolicy::Refuse,
-            ExternalJoins::FormerSelves | ExternalJoins::Everybody => base.external_commits,
+            ExternalJoins::FormerSelves => ExternalCommitPolicy::ResyncOnly,
+            ExternalJoins::Everybody => ExternalCommitPolicy::Allow,
         };
         Settings {
             padding: self.padding.to_mls(),

@@ -19,10 +19,12 @@ pub(super) enum Asked {
     CreateLog(Request<Done>, GroupId),
     Locate(Request<LogPage>, GroupId, Search),
     Lookup(Request<NameRecord>, u64, Name),
+    PutItem(Request<Done>),
     PutName(Request<Done>),
     ReadInbox(Request<InboxPage>),
     ReadLog(Request<LogPage>, GroupId),
     Register(Request<Done>),
+    Rejoin(Request<Receipt>, GroupId),
     Repair(Request<Repaired>, GroupId, Position),
     ServiceInfo(Request<ServiceInfo>),
     Stock(Request<Stock>),
@@ -36,16 +38,17 @@ impl Asked {
         match self {
             Self::Acknowledge(request, _) => http(request),
             Self::Claim(request, ..) => http(request),
-            Self::CreateLog(request, _) | Self::PutName(request) | Self::Register(request) => {
-                http(request)
-            }
+            Self::CreateLog(request, _)
+            | Self::PutItem(request)
+            | Self::PutName(request)
+            | Self::Register(request) => http(request),
             Self::Locate(request, ..) | Self::ReadLog(request, _) => http(request),
             Self::Lookup(request, ..) => http(request),
             Self::ReadInbox(request) => http(request),
             Self::Repair(request, ..) => http(request),
             Self::ServiceInfo(request) => http(request),
             Self::Stock(request) | Self::Upload(request, _) => http(request),
-            Self::Submit(request, _) => http(request),
+            Self::Rejoin(request, _) | Self::Submit(request, _) => http(request),
         }
     }
 }

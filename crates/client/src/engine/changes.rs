@@ -48,6 +48,10 @@ pub(super) fn before(
     is_idle: impl Fn(LeafIndex) -> bool,
 ) -> Vec<EventKind> {
     let by = || by.to_owned();
+    if change.external && !change.removed.is_empty() && !change.self_removed {
+        // An external commit removes nobody but the former self of who comes back.
+        return vec![EventKind::MemberRejoined { name: by() }];
+    }
     let mut kinds = Vec::new();
     let removes = change.proposed.iter().filter(|(_, it)| *it == ProposalType::REMOVE);
     for ((sender, _), (index, leaf)) in removes.zip(&change.removed) {

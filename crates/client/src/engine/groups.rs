@@ -267,7 +267,11 @@ impl Engine {
             epoch_authenticator: Vec::new(),
         };
         if state != GroupState::Removed {
-            let open = self.take_open(&summary.id)?;
+            let open = match self.take_open(&summary.id) {
+                // Nothing is left of it; the way back is sought.
+                Err(Error::Misuse(Misuse::NoSuchGroup(_))) => return Ok(summary),
+                other => other?,
+            };
             let members = open.group.members();
             summary.members = members.filter_map(|member| identity_of(&member.leaf)).collect();
             summary.epoch = Some(open.group.epoch());

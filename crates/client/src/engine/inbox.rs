@@ -76,12 +76,15 @@ impl Engine {
 
     /// Makes an item durable here, or returns false: it waits for the logs to be read.
     fn take_item(&mut self, item: &Item, now: u64) -> Result<bool, Error> {
+        if item.kind == ItemKind::Direct {
+            // Before it counts as dealt with; whatever it leads to happens once.
+            self.take_direct(&item.bytes, now)?;
+        }
         let transaction = self.store.transaction()?;
         let joining = match item.kind {
             ItemKind::Welcome => {
                 Some(join((&self.client, &self.policy), &transaction, &item.bytes, now)?)
             }
-            // Nothing is sent directly yet; what a later version sends is not for this one.
             ItemKind::Direct => None,
         };
         transaction.put_inbox_done(item.number)?;

@@ -222,7 +222,7 @@ pub(super) fn learn(
     Ok(has_revoked)
 }
 
-fn halt(
+pub(super) fn halt(
     transaction: &StoreTransaction<'_>,
     record: &mut GroupRecord,
     reason: &str,

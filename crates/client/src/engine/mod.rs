@@ -33,6 +33,7 @@
 //! | `repair` | a log that an insider has closed |
 //! | `stream` | what to ask of a stream of hints |
 //! | `desync`, `rejoin` | a group that this client has lost, and the way back |
+//! | `guide` | showing the way to others |
 
 mod accepted;
 mod account;
@@ -43,6 +44,7 @@ mod desync;
 mod examine;
 mod files;
 mod groups;
+mod guide;
 mod inbox;
 mod issue;
 pub(crate) mod keys;
@@ -55,6 +57,7 @@ mod standing;
 mod stream;
 mod submit;
 
+use crate::direct::RejoinRequest;
 use crate::id::LOG_EXTENSION;
 use crate::identity;
 use crate::policy::POLICY_EXTENSION;
@@ -65,7 +68,7 @@ use crate::{Error, Event, EventKind, GroupId, Home, Misuse, StoreKey};
 use asked::Asked;
 use authentication::{AccountPolicy, KnownAccounts};
 use crypto::{Crypto, Random, Secret};
-use delivery_api::{Name, Position, Problem};
+use delivery_api::{DeviceId, Name, Position, Problem};
 use keys::Keys;
 use locate::Search;
 use mls::{Client, ClientConfig, NoPsks, PendingCommit, Settings};
@@ -105,6 +108,8 @@ pub enum Next {
 /// where [`Engine::durable_task`] takes it when the plan is empty.
 enum Task {
     Acknowledge,
+    Answer(Box<RejoinRequest>),
+    AskMember(GroupId),
     Claim(u64),
     CreateLog(GroupId),
     Locate(GroupId, Search),
@@ -114,6 +119,7 @@ enum Task {
     ReadInbox,
     ReadLog(GroupId),
     Register,
+    Rejoin(GroupId),
     Repair(GroupId),
     ServiceInfo,
     Stock,
@@ -151,6 +157,8 @@ pub struct Engine {
     tend_from: u64,
     /// Groups that are left alone until news is wanted again: their logs are closed.
     waiting: BTreeSet<GroupId>,
+    /// When members were last shown the way back into a group.
+    answered: BTreeMap<(GroupId, DeviceId), u64>,
 }
 
 impl Engine {
@@ -223,6 +231,7 @@ impl Engine {
             put_off: BTreeSet::new(),
             tend_from: 0,
             waiting: BTreeSet::new(),
+            answered: BTreeMap::new(),
         })
     }
 
@@ -314,6 +323,7 @@ impl Engine {
             Some(Asked::Lookup(request, intent, name)) => {
                 self.looked_up(request.answer(status, body), intent, &name)
             }
+            Some(Asked::PutItem(request)) => Self::item_put(request.answer(status, body)),
             Some(Asked::PutName(request)) => self.name_put(request.answer(status, body)),
             Some(Asked::ReadInbox(request)) => self.inbox_read(&request.answer(status, body)?, now),
             Some(Asked::ReadLog(request, group)) => {
@@ -323,6 +333,9 @@ impl Engine {
                 request.answer(status, body)?;
                 self.plan.push_front(Task::PutName);
                 Ok(())
+            }
+            Some(Asked::Rejoin(request, group)) => {
+                self.rejoined(request.answer(status, body), &group, now)
             }
             Some(Asked::Repair(request, group, up_to)) => {
                 self.repaired(request.answer(status, body), (&group, up_to))
@@ -378,7 +391,11 @@ impl Engine {
         }
         drop(transaction);
         self.want_unlocked()?;
-        self.intent_task(now)
+        // On the way to an intent a group may turn out to be lost.
+        match self.intent_task(now)? {
+            Some(task) => Ok(Some(task)),
+            None => self.rejoin_task(now),
+        }
     }
 
     /// The next step of the oldest intent of a group that is not left alone.
@@ -404,6 +421,8 @@ impl Engine {
     fn ask(&mut self, task: Task, now: u64) -> Result<Option<Asked>, Error> {
         match task {
             Task::Acknowledge => self.ask_acknowledge(now),
+            Task::Answer(request) => self.ask_answer(&request, now),
+            Task::AskMember(group) => self.ask_member(&group, now),
             Task::Claim(intent) => self.ask_claim(intent, now),
             Task::CreateLog(group) => self.ask_create_log(group, now),
             Task::Locate(group, search) => self.ask_locate(group, search, now),
@@ -413,6 +432,7 @@ impl Engine {
             Task::ReadInbox => self.ask_inbox(now).map(Some),
             Task::ReadLog(group) => self.ask_log(group, now),
             Task::Register => self.ask_register(now).map(Some),
+            Task::Rejoin(group) => self.ask_rejoin(group, now),
             Task::Repair(group) => self.ask_repair(group, now),
             Task::ServiceInfo => {
                 Ok(Some(Asked::ServiceInfo(delivery_api::request::service_info())))

@@ -140,6 +140,19 @@ impl StoreTransaction<'_> {
         Ok(())
     }
 
+    /// Whom to ask about a group.
+    pub(crate) fn means(&self, id: &GroupId) -> Stored<Option<MeansRecord>> {
+        let sql = "SELECT secret, devices FROM means WHERE group_id = ?";
+        let row = self.0.prepare_cached(sql)?.query_row([id.as_slice()], |row| {
+            Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
+        });
+        let Some((secret, devices)) = row.optional()? else { return Ok(None) };
+        let id = id.as_slice();
+        let secret = self.unseal("means.secret", id, &secret)?;
+        let devices = self.unseal_as("means.devices", id, &devices)?;
+        Ok(Some(MeansRecord { secret, devices }))
+    }
+
     /// Writes whom to ask about a group.
     pub(crate) fn put_means(&self, id: &GroupId, record: &MeansRecord) -> Stored<()> {
         let sql = "INSERT OR REPLACE INTO means (group_id, secret, devices) VALUES (?, ?, ?)";
@@ -174,6 +187,14 @@ impl StoreTransaction<'_> {
         Ok(Some(RejoinRecord { group: id.clone(), attempts, not_before, key, submission }))
     }
 
+    /// A group for which it is time to look for the way back.
+    pub(crate) fn due_rejoin(&self, now: u64) -> Stored<Option<GroupId>> {
+        let sql = "SELECT group_id FROM rejoins WHERE bundle IS NOT NULL OR not_before <= ?
+                   ORDER BY not_before LIMIT 1";
+        let row = self.0.prepare_cached(sql)?.query_row([now], |row| row.get::<_, Vec<u8>>(0));
+        Ok(row.optional()?.map(GroupId::new))
+    }
+
     /// Writes the way back into a group.
     pub(crate) fn put_rejoin(&self, record: &RejoinRecord) -> Stored<()> {
         let id = record.group.as_slice();
@@ -197,6 +218,20 @@ impl StoreTransaction<'_> {
             bundle,
             access_key,
         ])?;
+        Ok(())
+    }
+
+    /// Forgets what is kept of the log of a group that was lost, and the way back; what is wanted
+    /// of it stays.
+    pub(crate) fn forget_followed(&self, id: &GroupId) -> Stored<()> {
+        for sql in [
+            "DELETE FROM chain_hashes WHERE group_id = ?",
+            "DELETE FROM outbox WHERE group_id = ?",
+            "DELETE FROM segments WHERE group_id = ?",
+            "DELETE FROM rejoins WHERE group_id = ?",
+        ] {
+            self.0.execute(sql, [id.as_slice()])?;
+        }
         Ok(())
     }
 

@@ -13,7 +13,7 @@ pub(crate) fn setup(seed: u64) -> Setup {
     Setup { crypto, random: Box::new(SeededRandom::new(seed)) }
 }
 
-fn ask(world: &World, now: u64, request: &HttpRequest) -> HttpResponse {
+pub(crate) fn ask(world: &World, now: u64, request: &HttpRequest) -> HttpResponse {
     let raw = RawRequest {
         method: request.method.as_str(),
         path: &request.path,

@@ -11,6 +11,7 @@ mod examination;
 mod files;
 mod network;
 mod races;
+mod rejoin;
 mod repair;
 mod standing;
 mod trust;

@@ -256,6 +256,10 @@ fn line(kind: &EventKind) -> String {
         EventKind::WelcomeUnusable { reason } => format!("unusable: {reason}"),
         EventKind::Halted { reason } => format!("halted: {reason}"),
         EventKind::LogRepaired {} => "repaired".to_owned(),
+        EventKind::Rejoined { .. } => "rejoined".to_owned(),
+        EventKind::Resumed {} => "resumed".to_owned(),
+        EventKind::RejoinFailed {} => "rejoin failed".to_owned(),
+        EventKind::MemberRejoined { name } => format!("{name} rejoined"),
         EventKind::IntentFailed { what, reason } => format!("failed to {what}: {reason}"),
         other => format!("{other:?}"),
     }
