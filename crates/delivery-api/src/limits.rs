@@ -52,6 +52,15 @@ pub const KEY_PACKAGE_LIFETIME_SECONDS_MAX: u64 = 400 * 86_400;
 /// Items waiting in one inbox.
 pub const INBOX_ITEMS_MAX: u64 = 10_000;
 
+/// Bytes waiting in one inbox before a large item is refused.
+pub const INBOX_BYTES_MAX: u64 = 256 << 20;
+
+/// Items up to this size are held by [`INBOX_ITEMS_MAX`] alone.
+pub const SMALL_ITEM_BYTES_MAX: usize = 16 << 10;
+
+/// An invitation token.
+pub const TOKEN_BYTES_MAX: usize = 256;
+
 /// Anchor keys of one log: enough for the devices of a few trusted members.
 pub const ANCHORS_MAX: usize = 8;
 

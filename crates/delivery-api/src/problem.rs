@@ -27,6 +27,8 @@ codec::fields!(HeadMoved { head, missed });
 pub enum Problem {
     /// The next access key was used in this log before.
     AccessKeyReused,
+    /// The service registers only devices that bring a token that it knows.
+    AdmissionRequired,
     /// The signature is not by the key it names over this request to this service.
     BadSignature,
     /// The position asked for lies beyond what the key may read. If the position was once real and
@@ -125,6 +127,7 @@ impl Problem {
     pub fn entry(&self) -> ProblemEntry<'_> {
         let (code, status, retryable) = match self {
             Self::AccessKeyReused => ("access-key-reused", 422, false),
+            Self::AdmissionRequired => ("admission-required", 403, false),
             Self::BadSignature => ("bad-signature", 401, false),
             Self::BeyondEnd { .. } => ("beyond-end", 409, false),
             Self::Gone { .. } => ("gone", 410, false),
@@ -159,8 +162,9 @@ impl Problem {
     }
 
     /// The problems without details.
-    const PLAIN: [Self; 23] = [
+    const PLAIN: [Self; 24] = [
         Self::AccessKeyReused,
+        Self::AdmissionRequired,
         Self::BadSignature,
         Self::IdempotencyMismatch,
         Self::InboxFull,

@@ -229,7 +229,13 @@ pub fn group_info(log: LogId) -> Request<PublishedGroupInfo> {
 /// Registers a device; signed by it.
 #[must_use]
 pub fn register_device(device: DeviceId) -> Request<Done> {
-    Request::new(Route::RegisterDevice(device), Vec::new())
+    register_invited(device, &[])
+}
+
+/// Registers a device with an invitation token, for services that ask for one; signed by the device.
+#[must_use]
+pub fn register_invited(device: DeviceId, token: &[u8]) -> Request<Done> {
+    Request::new(Route::RegisterDevice(device), token.to_vec())
 }
 
 /// Puts an item into an inbox; signed by any registered device.

@@ -263,13 +263,13 @@ impl Route {
             Self::Commit { .. } => limits::BUNDLE_BYTES_MAX,
             Self::PutBlob(_) => limits::BLOB_BYTES_MAX,
             Self::PutItem(_) => limits::ITEM_BYTES_MAX + FRAME_BYTES_MAX,
+            Self::RegisterDevice(_) => limits::TOKEN_BYTES_MAX,
             Self::Sync => limits::SYNC_BYTES_MAX,
             Self::UploadKeyPackages(_) => limits::UPLOAD_BYTES_MAX,
             Self::Acknowledge(_)
             | Self::ClaimKeyPackage(_)
             | Self::CreateLog(_)
             | Self::PutName(_)
-            | Self::RegisterDevice(_)
             | Self::Repair(_) => limits::SMALL_BODY_BYTES_MAX,
             Self::GetBlob(_)
             | Self::GetName(_)

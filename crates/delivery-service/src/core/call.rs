@@ -4,7 +4,7 @@
 //! acts for a device holds an [`Owner`] or [`Sender`], one that acts on a log a [`VerifiedKey`];
 //! only the checks here make these.
 
-use super::pace::Subject;
+use super::pace::{BLOCK, Subject};
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 use codec::{Decode, Encode};
@@ -14,7 +14,6 @@ use delivery_api::key_package::{ClaimKeyPackage, UploadKeyPackages};
 use delivery_api::log::{Append, CommitBundle, CreateLog};
 use delivery_api::repair::Repair;
 use delivery_api::request::Window;
-use delivery_api::service::Done;
 use delivery_api::sync::{SignedCursor, Sync};
 use delivery_api::{
     Authorization, BlobId, Credential, DeviceId, LogId, Name, Position, Problem, PublicKey,
@@ -178,6 +177,7 @@ pub(super) enum Command {
     },
     RegisterDevice {
         owner: Owner,
+        token: Vec<u8>,
     },
     Repair {
         log: LogId,
@@ -226,23 +226,29 @@ impl Call {
         }
     }
 
-    /// What the call counts as, to keep its pace.
-    pub(super) fn subjects(&self) -> Vec<Subject> {
+    /// What the call counts as, and how much, to keep its pace.
+    pub(super) fn subjects(&self) -> Vec<(Subject, u64)> {
         match &self.command {
             Command::Append { submission, .. }
             | Command::Commit { submission, .. }
-            | Command::Repair { submission, .. } => vec![Subject::Writes(submission.key.key())],
-            Command::ClaimKeyPackage { claim, .. } => {
-                vec![Subject::Claims(claim.owner.public_key())]
+            | Command::Repair { submission, .. } => {
+                vec![(Subject::Writes(submission.key.key()), 1)]
             }
-            Command::PutBlob { sender, .. } => vec![Subject::Blobs(sender.device().public_key())],
+            Command::ClaimKeyPackage { claim, .. } => {
+                vec![(Subject::Claims(claim.owner.public_key()), 1)]
+            }
+            Command::PutBlob { sender, bytes, .. } => {
+                let (key, blocks) = (sender.device().public_key(), bytes.len().div_ceil(BLOCK));
+                let blocks = u64::try_from(blocks).unwrap_or(u64::MAX);
+                vec![(Subject::Blobs(key), 1), (Subject::BlobBlocks(key), blocks)]
+            }
             // The sender first: whoever is too fast must not use up the recipient's pace.
             Command::PutItem { recipient, submission, .. } => vec![
-                Subject::ItemsSent(submission.key.key()),
-                Subject::ItemsReceived(recipient.public_key()),
+                (Subject::ItemsSent(submission.key.key()), 1),
+                (Subject::ItemsReceived(recipient.public_key()), 1),
             ],
             Command::PutName { owner, .. } | Command::UploadKeyPackages { owner, .. } => {
-                vec![Subject::Uploads(owner.device().public_key())]
+                vec![(Subject::Uploads(owner.device().public_key()), 1)]
             }
             Command::Acknowledge { .. }
             | Command::CreateLog { .. }
@@ -341,8 +347,8 @@ impl Admission<'_> {
                 Command::ReadLog { log, key: self.signature()?, window }
             }
             Route::RegisterDevice(device) => {
-                let Done = self.body()?;
-                Command::RegisterDevice { owner: self.owner(device)? }
+                let token = self.raw.body.to_vec();
+                Command::RegisterDevice { owner: self.owner(device)?, token }
             }
             Route::Repair(log) => self.repair(log)?,
             Route::ServiceInfo => Command::ServiceInfo,

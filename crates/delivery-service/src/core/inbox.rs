@@ -8,9 +8,12 @@ use delivery_api::inbox::{Acknowledge, InboxPage, Item, ItemKind, PutItem};
 use delivery_api::request::Window;
 use delivery_api::{DeviceId, Position, Problem, limits};
 
-/// Registers a device; doing it again changes nothing.
-pub(super) fn register(rows: &mut dyn Rows, owner: &Owner) -> Outcome {
+/// Registers a device that is admitted; doing it again changes nothing.
+pub(super) fn register(rows: &mut dyn Rows, owner: &Owner, is_admitted: bool) -> Outcome {
     if rows.device_for_update(owner.device())?.is_none() {
+        if !is_admitted {
+            return Err(Problem::AdmissionRequired);
+        }
         rows.put_device(owner.device(), 0)?;
     }
     Ok(Answer::done())
@@ -31,6 +34,12 @@ pub(super) fn deliver(
     let last_item = rows.device_for_update(recipient)?.ok_or(Problem::UnknownDevice)?;
     if rows.count_items(recipient)? >= limits::INBOX_ITEMS_MAX {
         return Err(Problem::InboxFull);
+    }
+    if bytes.len() > limits::SMALL_ITEM_BYTES_MAX {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if rows.inbox_bytes(recipient)?.saturating_add(length) > limits::INBOX_BYTES_MAX {
+            return Err(Problem::InboxFull);
+        }
     }
     let number = last_item + 1;
     rows.put_device(recipient, number)?;

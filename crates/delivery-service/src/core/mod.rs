@@ -16,6 +16,7 @@
 //! One file per primitive: `log`, `inbox`, `key_packages`, `blobs`, and apart from them
 //! `directory`.
 
+mod admission;
 mod blobs;
 mod call;
 mod directory;
@@ -27,6 +28,7 @@ mod repair;
 mod stream;
 mod sync;
 
+pub use admission::Admission;
 pub use call::{Call, RawRequest, Topic};
 pub use pace::{Pace, Paces};
 pub use stream::{Subscription, Subscriptions};
@@ -87,6 +89,7 @@ pub struct Config {
 pub struct ServiceCore {
     key: ServiceKey,
     config: Config,
+    admission: Admission,
     meter: Meter,
 }
 
@@ -94,7 +97,13 @@ impl ServiceCore {
     /// The logic of a service with this key.
     #[must_use]
     pub fn new(key: ServiceKey, config: Config) -> Self {
-        Self { key, config, meter: Meter::new(config.paces) }
+        Self { key, config, admission: Admission::Open, meter: Meter::new(config.paces) }
+    }
+
+    /// The same, for those who may register a device.
+    #[must_use]
+    pub fn with_admission(self, admission: Admission) -> Self {
+        Self { admission, ..self }
     }
 
     /// The key that signs receipts.
@@ -109,8 +118,8 @@ impl ServiceCore {
     /// The refusal to answer with.
     pub fn admit(&self, request: &RawRequest<'_>, now_seconds: u64) -> Result<Call, Problem> {
         let mut call = Call::admit(request, self.public_key(), now_seconds)?;
-        for subject in call.subjects() {
-            let counted = self.meter.count(subject, now_seconds);
+        for (subject, count) in call.subjects() {
+            let counted = self.meter.count(subject, count, now_seconds);
             match &mut call.command {
                 Command::ClaimKeyPackage { too_many, .. } => *too_many = counted.err(),
                 _ => counted?,
@@ -158,7 +167,9 @@ impl ServiceCore {
             Command::PutName { owner, name, record } => directory::put(rows, owner, name, record),
             Command::ReadInbox { owner, window } => inbox::read(rows, owner, window),
             Command::ReadLog { log, key, window } => log::read(rows, *log, key, window),
-            Command::RegisterDevice { owner } => inbox::register(rows, owner),
+            Command::RegisterDevice { owner, token } => {
+                inbox::register(rows, owner, self.admission.admits(token))
+            }
             Command::Repair { log, submission, repair } => {
                 repair::repair(rows, *log, submission, repair)
             }

@@ -13,6 +13,9 @@ use std::sync::Mutex;
 /// Subjects of one generation.
 const SUBJECTS_MAX: usize = 50_000;
 
+/// What blobs are counted in: as many bytes, begun ones too.
+pub(super) const BLOCK: usize = 1 << 20;
+
 /// How often something may be done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Pace {
@@ -52,6 +55,8 @@ impl Pace {
 pub struct Paces {
     /// Blobs stored, per device.
     pub blobs: Option<Pace>,
+    /// Begun mebibytes of them, per device.
+    pub blob_mebibytes: Option<Pace>,
     /// Key packages claimed, per owner: beyond it only the last-resort one is handed out, so that
     /// nobody can use up a stock and nobody is kept from inviting.
     pub claims: Option<Pace>,
@@ -69,6 +74,7 @@ impl Paces {
     /// No limits, for services whose users are known.
     pub const UNLIMITED: Self = Self {
         blobs: None,
+        blob_mebibytes: None,
         claims: None,
         items_received: None,
         items_sent: None,
@@ -81,6 +87,8 @@ impl Default for Paces {
     fn default() -> Self {
         Self {
             blobs: Some(Pace::new(200, 120)),
+            // A gibibyte at once, and then some eleven a day.
+            blob_mebibytes: Some(Pace::new(1024, 8)),
             // A quarter of a full stock: whoever wants it all needs a quarter of an hour, and the
             // owner restocks meanwhile.
             claims: Some(Pace::new(50, 10)),
@@ -96,6 +104,7 @@ impl Default for Paces {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Subject {
     Blobs(PublicKey),
+    BlobBlocks(PublicKey),
     Claims(PublicKey),
     ItemsReceived(PublicKey),
     ItemsSent(PublicKey),
@@ -107,6 +116,7 @@ impl Subject {
     fn pace(self, paces: &Paces) -> Option<Pace> {
         match self {
             Self::Blobs(_) => paces.blobs,
+            Self::BlobBlocks(_) => paces.blob_mebibytes,
             Self::Claims(_) => paces.claims,
             Self::ItemsReceived(_) => paces.items_received,
             Self::ItemsSent(_) => paces.items_sent,
@@ -133,14 +143,19 @@ impl Meter {
         Self { paces, generations: Mutex::default() }
     }
 
-    /// Counts one more for a subject, unless that is too many.
-    pub(super) fn count(&self, subject: Subject, now_seconds: u64) -> Result<(), Problem> {
+    /// Counts so many more for a subject, unless that is too many.
+    pub(super) fn count(
+        &self,
+        subject: Subject,
+        count: u64,
+        now_seconds: u64,
+    ) -> Result<(), Problem> {
         let Some(pace) = subject.pace(&self.paces) else { return Ok(()) };
         // A poisoned lock only means that a thread died while counting.
         let mut generations = self.generations.lock().unwrap_or_else(|poison| poison.into_inner());
         let Generations { young, old } = &mut *generations;
         let due = young.get(&subject).or_else(|| old.get(&subject)).copied().unwrap_or(0);
-        let next = pace.count(due, 1, now_seconds)?;
+        let next = pace.count(due, count, now_seconds)?;
         if young.len() >= SUBJECTS_MAX && !young.contains_key(&subject) {
             *old = std::mem::take(young);
         }
@@ -168,35 +183,35 @@ mod tests {
     fn a_burst_passes_and_then_an_even_pace() {
         let meter = meter(3, 6);
         for _ in 0..3 {
-            assert_eq!(meter.count(subject(1), 100), Ok(()));
+            assert_eq!(meter.count(subject(1), 1, 100), Ok(()));
         }
         let refused = Err(Problem::TooManyRequests { retry_after_seconds: 10 });
-        assert_eq!(meter.count(subject(1), 100), refused);
-        assert_eq!(meter.count(subject(2), 100), Ok(()), "subjects are apart");
+        assert_eq!(meter.count(subject(1), 1, 100), refused);
+        assert_eq!(meter.count(subject(2), 1, 100), Ok(()), "subjects are apart");
         let refused = Err(Problem::TooManyRequests { retry_after_seconds: 1 });
-        assert_eq!(meter.count(subject(1), 109), refused);
-        assert_eq!(meter.count(subject(1), 110), Ok(()));
-        assert!(meter.count(subject(1), 110).is_err());
+        assert_eq!(meter.count(subject(1), 1, 109), refused);
+        assert_eq!(meter.count(subject(1), 1, 110), Ok(()));
+        assert!(meter.count(subject(1), 1, 110).is_err());
         // After a pause the whole burst is there again, and no more than that.
         for _ in 0..3 {
-            assert_eq!(meter.count(subject(1), 1000), Ok(()));
+            assert_eq!(meter.count(subject(1), 1, 1000), Ok(()));
         }
-        assert!(meter.count(subject(1), 1000).is_err());
+        assert!(meter.count(subject(1), 1, 1000).is_err());
     }
 
     #[test]
     fn a_pace_of_nothing_refuses_and_none_never_does() {
-        assert!(meter(0, 0).count(subject(1), 100).is_err());
-        assert!(meter(0, 60).count(subject(1), 100).is_err());
+        assert!(meter(0, 0).count(subject(1), 1, 100).is_err());
+        assert!(meter(0, 60).count(subject(1), 1, 100).is_err());
         let meter = Meter::new(Paces::UNLIMITED);
-        assert!((0..10_000).all(|_| meter.count(subject(1), 100).is_ok()));
+        assert!((0..10_000).all(|_| meter.count(subject(1), 1, 100).is_ok()));
     }
 
     #[test]
     fn the_table_of_subjects_is_bounded() {
         let meter = meter(1, 1);
         for number in 0..3 * SUBJECTS_MAX {
-            assert_eq!(meter.count(subject(number), 100), Ok(()));
+            assert_eq!(meter.count(subject(number), 1, 100), Ok(()));
         }
         let generations = meter.generations.lock().unwrap();
         assert!(generations.young.len() <= SUBJECTS_MAX && generations.old.len() <= SUBJECTS_MAX);

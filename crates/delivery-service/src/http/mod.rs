@@ -19,7 +19,7 @@ mod tls;
 
 pub use tls::Tls;
 
-use crate::core::{Config, Pace, ServiceCore};
+use crate::core::{Admission, Config, Pace, ServiceCore};
 use crate::error::Error;
 use crate::key::ServiceKey;
 use crate::news::News;
@@ -44,6 +44,8 @@ use tokio::sync::watch;
 pub struct Options {
     /// What concerns the logic.
     pub config: Config,
+    /// Who may register a device.
+    pub admission: Admission,
     /// Connections at a time; whoever comes beyond it is told that the service is unavailable.
     /// Readers that wait for news hold one each.
     pub connections_max: u32,
@@ -76,6 +78,7 @@ impl Default for Options {
     fn default() -> Self {
         Self {
             config: Config::default(),
+            admission: Admission::default(),
             connections_max: 8192,
             head_time_max: Duration::from_secs(60),
             body_time_max: Duration::from_secs(60),
@@ -146,7 +149,7 @@ impl Server {
         std::fs::create_dir_all(directory)?;
         let key = ServiceKey::load_or_create(directory)?;
         store.bind_key(key.public_key())?;
-        let core = ServiceCore::new(key, options.config);
+        let core = ServiceCore::new(key, options.config).with_admission(options.admission.clone());
         let service = Service::new(Arc::new(core), store);
         let public_key = service.public_key();
         let identity =

@@ -221,6 +221,12 @@ impl InboxRows for Tables {
         Ok(count)
     }
 
+    fn inbox_bytes(&mut self, device: DeviceId) -> Stored<u64> {
+        let items = self.items.iter().filter(|((of, _), _)| *of == device);
+        let bytes: usize = items.map(|(_, item)| item.bytes.len()).sum();
+        Ok(u64::try_from(bytes).unwrap_or(u64::MAX))
+    }
+
     fn items(&mut self, device: DeviceId, range: Range) -> Stored<Vec<Item>> {
         let mut page_bytes = 0;
         Ok(self

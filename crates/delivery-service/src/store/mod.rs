@@ -250,6 +250,8 @@ pub trait InboxRows {
     fn put_item(&mut self, device: DeviceId, item: &Item) -> Stored<()>;
     /// How many items wait.
     fn count_items(&mut self, device: DeviceId) -> Stored<u64>;
+    /// How many bytes they have.
+    fn inbox_bytes(&mut self, device: DeviceId) -> Stored<u64>;
     /// Items in order, cut off like [`LogRows::entries`].
     fn items(&mut self, device: DeviceId, range: Range) -> Stored<Vec<Item>>;
     /// Deletes an item if it is there.

@@ -105,6 +105,67 @@ pub(crate) fn a_full_inbox_refuses_and_recovers(world: &World) {
     world.get(&sender, request::put_item(owner.device(), &put));
 }
 
+pub(crate) fn an_inbox_holds_so_many_bytes(world: &World) {
+    let (owner, sender) = (world.device(), world.device());
+    let large = |bytes: usize| PutItem {
+        idempotency_key: crate::world::idempotency_key(),
+        bytes: Opaque::from(vec![1; bytes]),
+    };
+    let put = |item: &PutItem| world.ask(&sender, request::put_item(owner.device(), item));
+    // Welcomes are the largest items; each of these bundles is nearly as large as one may be.
+    let welcome_bytes = limits::BUNDLE_BYTES_MAX - (1 << 20);
+    let mut group = Group::new(world);
+    for _ in 0..limits::INBOX_BYTES_MAX / u64::try_from(welcome_bytes).unwrap() {
+        group.commit(|bundle| {
+            let mut delivery = welcome(&owner, "");
+            delivery.welcome = Opaque::from(vec![2; welcome_bytes]);
+            bundle.welcomes = vec![delivery];
+        });
+    }
+    let mut left = limits::INBOX_BYTES_MAX % u64::try_from(welcome_bytes).unwrap();
+    while left > 0 {
+        let length = left.min(limits::ITEM_BYTES_MAX.try_into().unwrap());
+        put(&large(usize::try_from(length).unwrap())).unwrap();
+        left -= length;
+    }
+    // Full to the last byte; small items have a limit of their own.
+    let one_more = large(limits::SMALL_ITEM_BYTES_MAX + 1);
+    assert_eq!(crate::world::refusal(put(&one_more)), Problem::InboxFull);
+    put(&large(limits::SMALL_ITEM_BYTES_MAX)).unwrap();
+    acknowledge(world, &owner, &[1]);
+    put(&one_more).unwrap();
+}
+
+pub(crate) fn only_the_invited_register(world: &World) {
+    use delivery_service::core::Admission;
+    let token = b"a token that nobody guesses";
+    let admission = Admission::Tokens(vec![crate::world::sha256(token)]);
+    let before = world.device();
+    let service = world.service_for(admission);
+    let guest = Key::fresh();
+    for wrong in [&b""[..], b"a token that nobody guesseS", &token[1..]] {
+        let asking = request::register_invited(guest.device(), wrong);
+        let refused = crate::world::refusal(world.ask_of(&service, &guest, asking));
+        assert_eq!(refused, Problem::AdmissionRequired);
+        assert!(!refused.entry().retryable);
+    }
+    // Who is not registered may do nothing that takes a device.
+    let putting = request::put_item(before.device(), &item("spam"));
+    let refused = crate::world::refusal(world.ask_of(&service, &guest, putting));
+    assert_eq!(refused, Problem::NotAllowed);
+    let asking = request::register_invited(guest.device(), token);
+    world.ask_of(&service, &guest, asking).unwrap();
+    // Once registered, again without a token; and whoever was there before stays.
+    for device in [&guest, &before] {
+        let again = request::register_device(device.device());
+        world.ask_of(&service, device, again).unwrap();
+    }
+    let long = vec![7; limits::TOKEN_BYTES_MAX + 1];
+    let asking = request::register_invited(guest.device(), &long);
+    let refused = crate::world::refusal(world.ask_of(&service, &guest, asking));
+    assert_eq!(refused, Problem::TooLarge);
+}
+
 pub(crate) fn a_bundle_has_a_limited_number_of_welcomes(world: &World) {
     let (owner, group) = (world.device(), Group::new(world));
     let mut bundle = bundle(0, &Key::fresh());

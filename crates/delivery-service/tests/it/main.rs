@@ -73,6 +73,7 @@ conformance! {
         a_request_counts_only_near_its_time;
     pace:
         each_key_keeps_its_pace,
+        blobs_are_counted_by_size_too,
         one_inbox_is_not_flooded_by_many_senders,
         claims_beyond_the_pace_get_the_last_resort;
     repair:
@@ -105,6 +106,8 @@ conformance! {
         item_numbers_are_never_used_again,
         putting_again_puts_once,
         a_full_inbox_refuses_and_recovers,
+        an_inbox_holds_so_many_bytes,
+        only_the_invited_register,
         a_bundle_has_a_limited_number_of_welcomes;
     key_packages:
         each_is_handed_out_once_then_the_last_resort_flagged,

@@ -15,6 +15,7 @@ fn slow(world: &World) -> Service {
     let pace = Some(Pace { burst: 2, per_minute: 1 });
     let paces = Paces {
         blobs: pace,
+        blob_mebibytes: Some(Pace { burst: 5, per_minute: 1 }),
         claims: pace,
         items_received: pace,
         items_sent: pace,
@@ -72,6 +73,26 @@ pub(crate) fn each_key_keeps_its_pace(world: &World) {
     assert!(world.ask_of(&service, &group.key, sending()).is_ok());
     let elsewhere = request::append(other.log, &message(0, "x"));
     assert!(world.ask_of(&service, &other.key, elsewhere).is_ok());
+}
+
+pub(crate) fn blobs_are_counted_by_size_too(world: &World) {
+    let pace = Some(Pace { burst: 4, per_minute: 1 });
+    let paces = Paces { blob_mebibytes: pace, ..Paces::UNLIMITED };
+    let service = world.service_with(Config { paces, ..UNPACED });
+    let (device, other) = (world.device(), world.device());
+    let put = |key: &Key, bytes: usize| {
+        let blob = vec![7; bytes];
+        let id = BlobId::new(crate::world::sha256(&blob));
+        world.ask_of(&service, key, request::put_blob(id, blob))
+    };
+    // One and two begun ones, three in all; two more are too many, and are not counted.
+    assert!(put(&device, 1).is_ok() && put(&device, (1 << 20) + 1).is_ok());
+    too_many(put(&device, 2 << 20));
+    assert!(put(&other, 2 << 20).is_ok());
+    assert!(put(&device, 1 << 20).is_ok());
+    too_many(put(&device, 1));
+    world.advance(60);
+    assert!(put(&device, 1).is_ok());
 }
 
 pub(crate) fn one_inbox_is_not_flooded_by_many_senders(world: &World) {

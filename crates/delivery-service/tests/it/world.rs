@@ -9,7 +9,7 @@ use delivery_api::request::{self, Failure, Window};
 use delivery_api::{
     Credential, DeviceId, IdempotencyKey, LogId, Position, Problem, PublicKey, Request,
 };
-use delivery_service::core::{Config, Paces, ServiceCore};
+use delivery_service::core::{Admission, Config, Paces, ServiceCore};
 use delivery_service::key::ServiceKey;
 use delivery_service::store::{MemoryStore, SqliteStore, Store};
 use delivery_service::{Options, Service};
@@ -150,6 +150,12 @@ impl World {
         let core = ServiceCore::new(ServiceKey::from_seed(&[9; 32]).unwrap(), config);
         assert_eq!(core.public_key(), self.core.public_key());
         Service::new(Arc::new(core), Arc::clone(&self.store))
+    }
+
+    /// A service over the same store for those who are admitted.
+    pub(crate) fn service_for(&self, admission: Admission) -> Service {
+        let core = ServiceCore::new(ServiceKey::from_seed(&[9; 32]).unwrap(), UNPACED);
+        Service::new(Arc::new(core.with_admission(admission)), Arc::clone(&self.store))
     }
 
     pub(crate) fn now(&self) -> u64 {

@@ -42,6 +42,13 @@ impl InboxRows for PostgresRows<'_> {
         row.map_or(Ok(0), |row| number(&row, "items"))
     }
 
+    fn inbox_bytes(&mut self, device: DeviceId) -> Stored<u64> {
+        let sql = "SELECT coalesce(sum(octet_length(bytes)), 0)::bigint AS total
+                   FROM inbox_items WHERE device_id = $1";
+        let row = self.query_opt(sql, &[&device.as_bytes().as_slice()])?;
+        row.map_or(Ok(0), |row| number(&row, "total"))
+    }
+
     fn items(&mut self, device: DeviceId, range: Range) -> Stored<Vec<Item>> {
         // Cut off as the entries of a log are.
         let sql = "SELECT number, kind, bytes FROM

@@ -50,6 +50,12 @@ impl InboxRows for SqliteRows<'_> {
         Ok(statement.query_row([device.as_bytes()], |row| row.get(0))?)
     }
 
+    fn inbox_bytes(&mut self, device: DeviceId) -> Stored<u64> {
+        let sql = "SELECT coalesce(sum(length(bytes)), 0) FROM inbox_items WHERE device_id = ?1";
+        let mut statement = self.0.prepare_cached(sql)?;
+        Ok(statement.query_row([device.as_bytes()], |row| row.get(0))?)
+    }
+
     fn items(&mut self, device: DeviceId, range: Range) -> Stored<Vec<Item>> {
         let mut statement = self.0.prepare_cached(
             "SELECT number, kind, bytes FROM inbox_items
