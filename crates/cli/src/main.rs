@@ -16,8 +16,8 @@ mod progress;
 use clap::{Parser, Subcommand};
 use client::{Home, StoreKey};
 use commands::{
-    account, ca, chat, completions, demo, doctor, fetch, group, inspect, interop, man, mls,
-    receive, send, serve, service, vectors,
+    account, ca, chat, completions, demo, doctor, fetch, group, history, inspect, interop, man,
+    mls, receive, send, serve, service, vectors,
 };
 use config::Config;
 use failure::Failure;
@@ -73,6 +73,8 @@ enum Command {
     /// Make, change and look at groups
     #[command(subcommand)]
     Group(group::Group),
+    /// Print what was said and happened in a group, from this device
+    History(history::History),
     /// Explain a message, a ratchet tree or the state of an offline client
     Inspect(Box<inspect::Inspect>),
     /// Be tested, and test others, with the MLS working group's scenarios
@@ -84,6 +86,8 @@ enum Command {
     Mls(Box<mls::Mls>),
     /// Fetch and print what is new
     Receive(receive::Receive),
+    /// Look for words in everything that was said, on this device
+    Search(history::Search),
     /// Say something in a group, or share a file
     Send(send::Send),
     /// Run the delivery service
@@ -145,11 +149,13 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Doctor(command) => command.run(&common, &mut output),
         Command::Fetch(command) => command.run(&common, &mut output),
         Command::Group(command) => command.run(&common, &mut output),
+        Command::History(command) => command.run(&common, &mut output),
         Command::Inspect(command) => command.run(&mut output),
         Command::Interop(command) => command.run(&mut output),
         Command::Man(command) => command.run(&mut output),
         Command::Mls(command) => command.run(&mut output),
         Command::Receive(command) => command.run(&common, &mut output),
+        Command::Search(command) => command.run(&common, &mut output),
         Command::Send(command) => command.run(&common, &mut output),
         Command::Serve(command) => command.run(&mut output),
         Command::Service(command) => command.run(&mut output),

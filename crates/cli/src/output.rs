@@ -70,6 +70,24 @@ pub(crate) fn what(event: &Event) -> String {
         EventKind::RemovedFromGroup { by } => format!("{by} removed you"),
         EventKind::EntrySkipped { reason } => format!("(skipped an entry: {reason})"),
         EventKind::WelcomeUnusable { reason } => format!("(a Welcome is of no use: {reason})"),
+        EventKind::CredentialChanged { name } => format!("{name} shows a new credential"),
+        EventKind::GroupRenamed { by, before, name } => {
+            format!("{by} renamed the group from {before} to {name}")
+        }
+        EventKind::LeftGroup { by } => format!("you left; {by} removed you for it"),
+        EventKind::LogRepaired {} => "an insider had closed the log; it is open again".to_owned(),
+        EventKind::MemberEvicted { by, name } => {
+            format!("{by} removed {name}, who has not renewed their keys for too long")
+        }
+        EventKind::MemberLeaving { name } => format!("{name} wants to leave"),
+        EventKind::MemberLeft { by, name } => format!("{name} left; {by} removed them for it"),
+        EventKind::PolicyChanged { by, what } => {
+            format!("{by} changed the policy: {}", what.join("; "))
+        }
+        EventKind::UpdateLanded {} => "your keys are renewed, messages go out again".to_owned(),
+        EventKind::UpdateOverdue {} => {
+            "(your keys could not be renewed in time: nothing is sent until they are)".to_owned()
+        }
         EventKind::Halted { reason } => format!("(this group is not safe any more: {reason})"),
         EventKind::IntentFailed { what, reason } => format!("(could not {what}: {reason})"),
         other => format!("({other:?})"),
@@ -126,6 +144,20 @@ pub(crate) fn event(event: &Event, name: Option<&str>) -> Value {
         EventKind::WelcomeUnusable { reason } => {
             json!({"type": "welcome-unusable", "reason": reason})
         }
+        EventKind::CredentialChanged { name } => json!({"type": "credential", "name": name}),
+        EventKind::GroupRenamed { by, before, name } => {
+            json!({"type": "renamed", "by": by, "before": before, "name": name})
+        }
+        EventKind::LeftGroup { by } => json!({"type": "left-group", "by": by}),
+        EventKind::LogRepaired {} => json!({"type": "log-repaired"}),
+        EventKind::MemberEvicted { by, name } => json!({"type": "evicted", "by": by, "name": name}),
+        EventKind::MemberLeaving { name } => json!({"type": "leaving", "name": name}),
+        EventKind::MemberLeft { by, name } => json!({"type": "left", "by": by, "name": name}),
+        EventKind::PolicyChanged { by, what } => {
+            json!({"type": "policy-changed", "by": by, "what": what})
+        }
+        EventKind::UpdateLanded {} => json!({"type": "update-landed"}),
+        EventKind::UpdateOverdue {} => json!({"type": "update-overdue"}),
         EventKind::Halted { reason } => json!({"type": "halted", "reason": reason}),
         EventKind::IntentFailed { what, reason } => {
             json!({"type": "failed", "what": what, "reason": reason})

@@ -8,6 +8,7 @@ use crate::Misuse;
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
 use delivery_api::Name;
 use mls::{ExternalCommitPolicy, PaddingPolicy, RatchetLimits, Settings};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroUsize;
 use wire::{Extension, ExtensionType, Extensions};
@@ -139,6 +140,17 @@ impl GroupPolicy {
             Some((_, bound)) => Err(Misuse::InvalidPolicy(bound)),
             None => Ok(()),
         }
+    }
+
+    /// Makes these accounts the admins; none lets all members change the group.
+    ///
+    /// # Errors
+    /// One of them is no name.
+    pub fn set_admins(&mut self, names: &[String]) -> Result<(), Misuse> {
+        let name = |name: &String| Name::new(name).ok_or_else(|| Misuse::InvalidName(name.clone()));
+        let names: BTreeSet<Name> = names.iter().map(name).collect::<Result<_, _>>()?;
+        self.admins = names.into_iter().collect();
+        Ok(())
     }
 
     /// The policy as an extension of the GroupContext.

@@ -1,5 +1,6 @@
 //! `conclave group`: make, change and look at groups.
 
+use super::policy::Policy;
 use crate::Common;
 use crate::failure::Failure;
 use crate::output::{self, Output, hex};
@@ -28,6 +29,9 @@ pub(crate) enum Group {
     },
     /// List all groups
     List,
+    /// Show or change what the members agree on: who may change the group, how long keys stay, ...
+    #[command(subcommand)]
+    Policy(Policy),
     /// Remove accounts, all in one commit
     Remove {
         /// The group: its name, its id, or the first digits of the id
@@ -35,6 +39,13 @@ pub(crate) enum Group {
         /// Who
         #[arg(required = true)]
         names: Vec<String>,
+    },
+    /// Give a group another name
+    Rename {
+        /// The group: its name, its id, or the first digits of the id
+        group: String,
+        /// The new name
+        name: String,
     },
     /// Show a group and its members
     Show {
@@ -79,9 +90,13 @@ impl Group {
                 }
                 Ok(())
             }
+            Self::Policy(command) => command.run(&mut account, output),
             Self::Remove { group, names } => change(&mut account, output, &group, |account, id| {
                 account.remove(id, &borrowed(&names))
             }),
+            Self::Rename { group, name } => {
+                change(&mut account, output, &group, |account, id| account.rename(id, &name))
+            }
             Self::Show { group } => {
                 let group = account.group(&group)?;
                 output.print(&details(&group), &output::group(&group))
@@ -98,14 +113,16 @@ fn borrowed(names: &[String]) -> Vec<&str> {
 }
 
 /// Changes a group and says in which epoch it is then.
-fn change(
+pub(super) fn change(
     account: &mut Account,
     output: &mut Output,
     group: &str,
     change: impl FnOnce(&mut Account, &client::GroupId) -> Result<Done, client::Error>,
 ) -> Result<(), Failure> {
-    let group = account.group(group)?;
-    let Done { position, epoch } = change(account, &group.id)?;
+    let id = account.group(group)?.id;
+    let Done { position, epoch } = change(account, &id)?;
+    // The name may be what was changed.
+    let group = account.group(&id.to_string())?;
     let value = json!({
         "type": "done",
         "group": group.id.to_string(),

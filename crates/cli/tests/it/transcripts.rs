@@ -137,6 +137,11 @@ fn people_find_out_who_is_who() {
 }
 
 #[test]
+fn members_agree_on_a_policy_and_a_name() {
+    run("agreement.txt");
+}
+
+#[test]
 fn what_goes_wrong_is_said_with_an_exit_code() {
     run("failures.txt");
 }

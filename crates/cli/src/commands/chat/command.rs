@@ -11,6 +11,7 @@ pub(super) enum Entered {
     Nothing,
     Quit,
     Remove(Vec<String>),
+    Rename(String),
     /// Fetch a file into the current folder.
     Save(String),
     Say(String),
@@ -23,9 +24,10 @@ pub(super) enum Entered {
 }
 
 /// The commands and what they do, for the help page.
-pub(super) const COMMANDS: [(&str, &str); 10] = [
+pub(super) const COMMANDS: [(&str, &str); 11] = [
     ("/add NAME...", "add accounts to the group"),
     ("/remove NAME...", "remove accounts from it"),
+    ("/rename NAME", "give the group another name"),
     ("/update", "change the own keys"),
     ("/create NAME", "create a group"),
     ("/file PATH", "share a file"),
@@ -56,6 +58,7 @@ pub(super) fn parse(line: &str) -> Entered {
         ("members", true) => Entered::Members,
         ("quit", true) => Entered::Quit,
         ("remove", false) => Entered::Remove(names()),
+        ("rename", false) => Entered::Rename(rest.to_owned()),
         ("save", false) => Entered::Save(rest.to_owned()),
         ("update", true) => Entered::Update,
         ("verify", true) => Entered::Verify,

@@ -96,6 +96,7 @@ pub(super) enum Order {
     /// The group is being looked at.
     Read(GroupId),
     Remove(GroupId, Vec<String>),
+    Rename(GroupId, String),
     /// Try to reach the service now.
     Retry,
     Save(GroupId, String),
@@ -313,6 +314,7 @@ impl Model {
         let order = match entered {
             Entered::Add(names) => Order::Add(group, names),
             Entered::Remove(names) => Order::Remove(group, names),
+            Entered::Rename(name) => Order::Rename(group, name),
             Entered::Save(file) => Order::Save(group, file),
             Entered::Say(text) => {
                 let ticket = self.say(&group, text.clone());

@@ -198,6 +198,9 @@ impl Work {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 self.account.remove(&group, &names).map(drop).map_err(Failure::from)
             }),
+            Order::Rename(group, name) => {
+                ("rename", self.account.rename(&group, &name).map(drop).map_err(Failure::from))
+            }
             Order::Update(group) => {
                 ("update", self.account.update_keys(&group).map(drop).map_err(Failure::from))
             }
