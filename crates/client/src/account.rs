@@ -356,7 +356,7 @@ impl Account {
         if let Some(outcome) = self.engine.take_outcome(intent) {
             return outcome;
         }
-        self.engine.leave(intent);
+        self.engine.stop_waiting(intent);
         driven?;
         Err(ServiceFault::Inconsistent("an exchange ended without an outcome").into())
     }

@@ -64,6 +64,8 @@ pub enum Misuse {
     NoSuchFile,
     /// Only the group's admins may do this.
     NotAnAdmin,
+    /// This account wishes to leave the group, or has left it.
+    Leaving,
     /// The account is not in the group.
     NotAMember(String),
     /// The group's policy does not allow it.
@@ -144,6 +146,7 @@ impl fmt::Display for Misuse {
             Self::InvalidPolicy(bound) => {
                 write!(formatter, "this is no policy for a group: {bound}")
             }
+            Self::Leaving => formatter.write_str("this account leaves the group, or has left it"),
             Self::NotAnAdmin => formatter.write_str("only the group's admins may do this"),
             Self::Policy(violation) => {
                 write!(formatter, "the group's policy forbids it: {violation}")

@@ -1,4 +1,4 @@
-//! What the members of a group agree on: its policy and its name.
+//! What the members of a group agree on, its policy and its name; and leaving it.
 
 use super::{Account, now};
 use crate::policy::GroupPolicy;
@@ -46,6 +46,27 @@ impl Account {
     pub fn set_policy(&mut self, group: &GroupId, policy: &GroupPolicy) -> Result<Done, Error> {
         let intent = self.engine.set_policy(group, policy)?;
         self.await_outcome(intent)
+    }
+
+    /// Leaves a group. When this returns, the wish is in the group's log; the next commit of another
+    /// member ends the membership, and an event says so. From now on nothing can be asked of the
+    /// group, and its keys are erased when it is over.
+    ///
+    /// # Errors
+    /// The group cannot be used; or the service cannot be reached, and learns of it later.
+    pub fn leave(&mut self, group: &GroupId) -> Result<Done, Error> {
+        let intent = self.engine.leave(group)?;
+        self.await_outcome(intent)
+    }
+
+    /// When this account has to be woken next, in seconds since 1970, to renew keys, remove idle
+    /// members or let somebody go: then call [`Account::receive`]. [`Account::follow`] does so by
+    /// itself.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn next_action(&mut self) -> Result<u64, Error> {
+        self.engine.next_action(now())
     }
 
     /// Gives a group another name.

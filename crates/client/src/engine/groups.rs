@@ -3,6 +3,7 @@
 use super::asked::Asked;
 use super::issue::find;
 use super::keys::access_seed;
+use super::leave::{check_staying, is_leaving};
 use super::rejoin::note_means;
 use super::repair::note_segment;
 use super::{Engine, OpenGroup, check_usable, keys};
@@ -52,6 +53,10 @@ pub enum GroupState {
     /// The service does not know it yet, or where this client joined is not known yet: the next
     /// exchange with the service settles it.
     Pending,
+    /// This client wishes to leave; the next commit of another member removes it.
+    Leaving,
+    /// This client has left.
+    Left,
     /// This client was removed.
     Removed,
 }
@@ -61,6 +66,8 @@ impl fmt::Display for GroupState {
         formatter.write_str(match self {
             Self::Active => "active",
             Self::Halted => "halted",
+            Self::Leaving => "leaving",
+            Self::Left => "left",
             Self::Pending => "pending",
             Self::Removed => "removed",
         })
@@ -127,6 +134,7 @@ impl Engine {
         };
         transaction.apply(&delta)?;
         transaction.put_group(&record)?;
+        transaction.begin_schedule(&record.id, now, now)?;
         note_segment(&transaction, &self.keys.suite, &record, (Position::START, false))?;
         note_means(&transaction, &group)?;
         transaction.put_anchor(&AnchorRecord {
@@ -238,6 +246,7 @@ impl Engine {
         let transaction = self.store.transaction()?;
         let record = transaction.group_record(group)?;
         let record = record.ok_or_else(|| Misuse::NoSuchGroup(group.to_string()))?;
+        check_staying(&transaction, group)?;
         check_usable(record.status)?;
         let number = transaction.add_intent(group, intent)?;
         transaction.commit()?;
@@ -256,7 +265,12 @@ impl Engine {
     }
 
     fn summary(&mut self, record: GroupRecord) -> Result<GroupSummary, Error> {
-        let state = GroupState::from(record.status);
+        let is_leaving = is_leaving(&self.store.transaction()?, &record.id)?;
+        let state = match (GroupState::from(record.status), is_leaving) {
+            (GroupState::Active, true) => GroupState::Leaving,
+            (GroupState::Removed, true) => GroupState::Left,
+            (state, _) => state,
+        };
         let mut summary = GroupSummary {
             id: record.id,
             name: record.name,
@@ -266,7 +280,7 @@ impl Engine {
             members: Vec::new(),
             epoch_authenticator: Vec::new(),
         };
-        if state != GroupState::Removed {
+        if !matches!(state, GroupState::Removed | GroupState::Left) {
             let open = match self.take_open(&summary.id) {
                 // Nothing is left of it; the way back is sought.
                 Err(Error::Misuse(Misuse::NoSuchGroup(_))) => return Ok(summary),

@@ -239,8 +239,11 @@ fn join(
     };
     transaction.forget_log(&record.id)?;
     transaction.apply(&delta)?;
-    transaction.use_key_package(reference.0.as_slice())?;
+    let was_last_resort = transaction.use_key_package(reference.0.as_slice(), now)?;
     transaction.put_group(&record)?;
+    // Others may have been told the same keys: they are renewed at once.
+    let renewed_at = if was_last_resort { 0 } else { now };
+    transaction.begin_schedule(&record.id, now, renewed_at)?;
     note_means(transaction, &group)?;
     let revoked = learn(accounts, transaction, group.members().map(|member| member.leaf))?;
     transaction.add_event(&NewEvent {

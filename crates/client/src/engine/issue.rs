@@ -4,10 +4,14 @@
 
 use super::asked::Asked;
 use super::keys::{SUITE, access_public_key, next_access_seed};
+use super::leave;
+use super::schedule::is_overdue;
 use super::{Engine, OpenGroup, Task, check_usable, is_final, policy};
 use crate::identity::{identity, identity_of};
 use crate::message::{LastSeen, MessageId, encode_payload};
-use crate::store::{GroupRecord, Intent, IntentRecord, Invitee, OutboxRecord, Submission};
+use crate::store::{
+    GroupRecord, GroupStatus, Intent, IntentRecord, Invitee, OutboxRecord, Submission,
+};
 use crate::{Error, Misuse, StoreError};
 use authentication::Violation;
 use codec::{Decode, Encode, Opaque};
@@ -58,6 +62,11 @@ impl Engine {
         if self.seeks_way_back(&group)? {
             return self.wait_for_log(&group.id).map(|()| None);
         }
+        if group.status == GroupStatus::Removed
+            && let Some(outcome) = self.after_leaving(&record, &group)?
+        {
+            return self.finish(&record, outcome).map(|()| None);
+        }
         if let Err(misuse) = check_usable(group.status) {
             return self.finish(&record, Err(misuse.into())).map(|()| None);
         }
@@ -77,6 +86,12 @@ impl Engine {
                 self.open.insert(record.group.clone(), open);
                 return Ok(missing);
             }
+        }
+        if let Intent::Evict(devices) = &mut record.intent {
+            self.still_idle(&open, devices, now)?;
+        }
+        if record.intent == Intent::Leave && self.leave_quietly(&record, &group, &open)? {
+            return Ok(None);
         }
         let made = self.make(&record, &group, &mut open, now);
         match made {
@@ -109,21 +124,28 @@ impl Engine {
         let seen = LastSeen::new(group.position, group.chain_hash).to_bytes();
         let idempotency_key = self.idempotency_key()?;
         let proposed = open.group.pending_proposals().next().is_some();
-        let is_blocked = proposed || self.holds_lock(&group.id)?;
+        let is_locked = self.holds_lock(&group.id)?;
         let transaction = self.store.transaction()?;
+        let schedule = transaction.schedule(&group.id)?;
+        // Before anything is said: what waits is committed, and keys that are too old renewed.
+        let is_blocked = proposed || is_locked || is_overdue(&open.group, schedule.as_ref(), now);
+        let append = |(lane, bytes): (Lane, Vec<u8>), idempotency_key| {
+            let append = Append { head: group.head, idempotency_key, lane, bytes: bytes.into() };
+            Submission::Message(Box::new(append))
+        };
         let (submission, pending) = match &record.intent {
             Intent::Send { id, content } if !is_blocked => {
                 let payload = encode_payload(*id, content.clone());
                 let effect = open.group.protect(payload.expose(), &seen, &mut *self.random)?;
                 let (message, delta) = effect.into_parts();
                 transaction.apply(&delta)?;
-                let append = Append {
-                    head: group.head,
-                    idempotency_key,
-                    lane: Lane::Application,
-                    bytes: message.to_bytes().into(),
-                };
-                (Submission::Message(Box::new(append)), None)
+                (append((Lane::Application, message.to_bytes()), idempotency_key), None)
+            }
+            Intent::Leave => {
+                let (message, delta) =
+                    leave::propose(&mut open.group, &seen, now, &mut *self.random)?;
+                transaction.apply(&delta)?;
+                (append((Lane::Proposal, message.to_bytes()), idempotency_key), None)
             }
             intent => {
                 let mut options = CommitOptions { authenticated_data: seen, ..Default::default() };
@@ -276,6 +298,21 @@ fn contents(
     match intent {
         // A message waits for the proposals before it; a commit of these alone is an update.
         Intent::Send { .. } | Intent::Update => {}
+        // It is proposed, not committed.
+        Intent::Leave => return Ok(None),
+        Intent::Evict(devices) => {
+            let of = |leaf: &wire::LeafNode| identity_of(leaf).map(|identity| identity.device);
+            let is_idle =
+                |leaf: &wire::LeafNode| of(leaf).is_some_and(|device| devices.contains(&device));
+            let members = open.group.members().filter(|member| is_idle(&member.leaf));
+            let leaves: Vec<_> = members.map(|member| member.index).collect();
+            if leaves.is_empty() {
+                return Ok(None);
+            }
+            for leaf in leaves {
+                options = options.remove_member(leaf);
+            }
+        }
         Intent::SetPolicy(_) | Intent::Rename(_) => {
             let Some(extensions) = policy::with_change(open, intent)? else { return Ok(None) };
             options = options.propose(Propose::GroupContextExtensions(extensions));

@@ -16,13 +16,15 @@
 
 use super::accepted::Accepted;
 use super::asked::Asked;
+use super::changes::name_of;
 use super::desync::{self, Trace};
 use super::issue::Done;
 use super::keys::{Keys, access_seed};
 use super::rejoin::note_means;
 use super::repair::{log_key, note_segment, note_unlocked};
+use super::schedule::{is_idle, note_commit};
 use super::submit::is_behind;
-use super::{Engine, OpenGroup, Task, changes, policy};
+use super::{Engine, OpenGroup, Task, changes, leave, policy};
 use crate::id::LogExtension;
 use crate::identity::identity_of;
 use crate::message::{Content, LastSeen, MessageId, decode_payload};
@@ -36,7 +38,10 @@ use crypto::CryptoError;
 use delivery_api::log::{Entry, EntryKind, LogPage};
 use delivery_api::request::{self, Failure, Window};
 use delivery_api::{ChainHash, DeviceId, Position, Problem, limits};
-use mls::{ApplicationMessage, EpochChange, Received, ReceivedProposal, Settings, StagedEpoch};
+use mls::{
+    ApplicationMessage, EpochChange, ProposalSender, Received, ReceivedProposal, Settings,
+    StagedEpoch,
+};
 use std::sync::Arc;
 use wire::{LeafNode, MlsMessage};
 
@@ -76,6 +81,9 @@ impl Engine {
             Err(Failure::Problem(Problem::UnknownLog)) => "the service has lost the log",
             Err(failure) => return Err(failure.into()),
         };
+        if self.left_unseen(group)? {
+            return Ok(());
+        }
         self.halt(group, reason)
     }
 
@@ -91,6 +99,7 @@ impl Engine {
         let mut reading = Reading {
             keys: &self.keys,
             accounts: &self.policy,
+            now,
             settings: self.client.settings(),
             transaction: &transaction,
             open: &mut open,
@@ -115,6 +124,7 @@ impl Engine {
         transaction.put_group(&record)?;
         transaction.commit()?;
         let is_short = is_behind(open.receipt, record.position);
+        self.wakes.remove(group);
         self.learn(learned);
         if record.status == GroupStatus::Active {
             self.open.insert(group.clone(), open);
@@ -137,6 +147,7 @@ impl Engine {
         &mut self,
         group: &GroupId,
         accepted: &Accepted,
+        now: u64,
     ) -> Result<(), Error> {
         let mut open = self.take_open(group)?;
         let transaction = self.store.transaction()?;
@@ -153,6 +164,7 @@ impl Engine {
         let mut reading = Reading {
             keys: &self.keys,
             accounts: &self.policy,
+            now,
             settings: self.client.settings(),
             transaction: &transaction,
             open: &mut open,
@@ -169,6 +181,7 @@ impl Engine {
         let Reading { record, learned, .. } = reading;
         transaction.put_group(&record)?;
         transaction.commit()?;
+        self.wakes.remove(group);
         self.learn(learned);
         self.open.insert(group.clone(), open);
         Ok(())
@@ -256,6 +269,8 @@ struct Learned {
 struct Reading<'a> {
     keys: &'a Keys,
     accounts: &'a AccountPolicy,
+    /// When the page was read.
+    now: u64,
     settings: &'a Settings,
     transaction: &'a StoreTransaction<'a>,
     open: &'a mut OpenGroup,
@@ -329,6 +344,11 @@ impl Reading<'_> {
                 let message = (Some((me.device, id)), self.open.group.epoch());
                 let from = (me.name.to_string(), position);
                 self.said(from, message, content, false)?;
+            }
+            (Submission::Message(_), Intent::Leave) => {
+                leave::note_proposed(self.transaction, &self.record.id)?;
+                let kind = EventKind::MemberLeaving { name: self.keys.identity.name.to_string() };
+                self.transaction.add_event(&self.event(position, kind, false))?;
             }
             (Submission::Message(_), _) => return Err(StoreError::Corrupt("outbox").into()),
         }
@@ -412,7 +432,9 @@ impl Reading<'_> {
         position: Position,
     ) -> Result<(), Error> {
         let by = changes::committer(&self.open.group, change);
-        let mut kinds = changes::before(&self.open.group, change, &by, |_| false);
+        let (group, transaction, now) = (&self.open.group, self.transaction, self.now);
+        let is_idle = |leaf| is_idle(transaction, group, (leaf, now)).unwrap_or(false);
+        let mut kinds = changes::before(group, change, &by, is_idle);
         let (_, delta) = self.open.group.advance(next)?.into_parts();
         self.transaction.apply(&delta)?;
         let changed = change.added.iter().chain(&change.updated).map(|(index, _)| index.as_u32());
@@ -420,6 +442,9 @@ impl Reading<'_> {
         let learned = learn(self.accounts, self.transaction, leaves.map(|member| member.leaf))?;
         self.learned.revoked |= learned;
         changes::after(&self.open.group, change, &by, &mut kinds);
+        if note_commit(self.transaction, &self.open.group, change, self.now)? {
+            self.transaction.add_event(&self.event(position, EventKind::UpdateLanded {}, true))?;
+        }
         let is_mine = by == self.keys.identity.name.as_str();
         for kind in kinds {
             let unread = changes::is_news(&kind, is_mine);
@@ -452,6 +477,12 @@ impl Reading<'_> {
             self.transaction.apply(&delta)?;
             return self.skip(entry, &violation.to_string());
         }
+        leave::note_wish(self.transaction, &self.record.id, self.now)?;
+        let ProposalSender::Member(leaf) = received.sender else { return Ok(()) };
+        let leaver = self.open.group.member(leaf.as_u32());
+        let name = name_of(leaver.and_then(|member| identity_of(&member.leaf)));
+        let kind = EventKind::MemberLeaving { name };
+        self.transaction.add_event(&self.event(entry.position, kind, true))?;
         Ok(())
     }
 

@@ -20,11 +20,12 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `account` | service key, registration, stock of key packages |
+//! | `account`, `stock` | service key, registration, stock of key packages |
 //! | `inbox`, `locate` | Welcomes: join, find the place in the log |
 //! | `issue` | from an intent to something to send |
 //! | `examine` | looking at the account without changing it |
 //! | `files` | sharing and fetching files |
+//! | `schedule`, `leave` | what is due of itself: own keys, idle members, wishes to leave |
 //! | `policy` | whether a commit keeps to the group's policy |
 //! | `submit` | sending it, and what the service says |
 //! | `standing` | the own credential and its renewal, revoked devices, members who must go |
@@ -48,12 +49,15 @@ mod guide;
 mod inbox;
 mod issue;
 pub(crate) mod keys;
+mod leave;
 pub(crate) mod locate;
 mod log;
 mod policy;
 mod rejoin;
 mod repair;
+mod schedule;
 mod standing;
+mod stock;
 mod stream;
 mod submit;
 
@@ -155,6 +159,8 @@ pub struct Engine {
     put_off: BTreeSet<u64>,
     /// When groups are to be tended again.
     tend_from: u64,
+    /// When to look at groups again; none for a group that has changed.
+    wakes: BTreeMap<GroupId, u64>,
     /// Groups that are left alone until news is wanted again: their logs are closed.
     waiting: BTreeSet<GroupId>,
     /// When members were last shown the way back into a group.
@@ -230,6 +236,7 @@ impl Engine {
             outcomes: BTreeMap::new(),
             put_off: BTreeSet::new(),
             tend_from: 0,
+            wakes: BTreeMap::new(),
             waiting: BTreeSet::new(),
             answered: BTreeMap::new(),
         })
@@ -365,7 +372,7 @@ impl Engine {
     }
 
     /// Says that nobody waits for an intent any more: if it fails later, that is an event.
-    pub fn leave(&mut self, intent: u64) {
+    pub fn stop_waiting(&mut self, intent: u64) {
         self.awaited.remove(&intent);
         self.outcomes.remove(&intent);
     }
@@ -439,7 +446,11 @@ impl Engine {
             }
             Task::Stock => self.ask_stock(now).map(Some),
             Task::Submit(group) => self.ask_submit(group, now),
-            Task::Tend => self.tend(now).map(|()| None),
+            Task::Tend => {
+                self.tend(now)?;
+                self.schedule(now)?;
+                Ok(None)
+            }
             Task::Upload => self.ask_upload(now),
         }
     }

@@ -98,7 +98,7 @@ fn author(group: &Group, change: &EpochChange) -> Option<Identity> {
 }
 
 /// Whether an account may add and remove others and change what is agreed on.
-fn may_change(group: &Group, policy: &GroupPolicy, name: &Name) -> bool {
+pub(super) fn may_change(group: &Group, policy: &GroupPolicy, name: &Name) -> bool {
     let is_admin = |name: &Name| policy.admins.binary_search(name).is_ok();
     if policy.admins.is_empty() || is_admin(name) {
         return true;

@@ -310,7 +310,9 @@ impl Engine {
         let pending = pending_join(&self.keys.suite, id, &bundle)?;
         let submission = Submission::Commit(Box::new(bundle));
         let accepted = Accepted::by_receipt(&self.keys, &record, &submission, &receipt)?;
-        let (group, delta) = self.client.complete_join(&transaction.mls(), &pending)?.into_parts();
+        let joined = self.client.complete_join(&transaction.mls(), &pending)?;
+        let (mut group, delta) = joined.into_parts();
+        super::policy::apply(&mut group, self.client.settings());
         let missed = EventKind::Rejoined { after: record.position.0, at: accepted.position().0 };
         transaction.forget_followed(id)?;
         transaction.apply(&delta)?;
@@ -324,6 +326,7 @@ impl Engine {
         transaction.put_group(&record)?;
         note_segment(&transaction, &self.keys.suite, &record, (record.position, true))?;
         note_means(&transaction, &group)?;
+        super::schedule::begin_again(&transaction, id, now)?;
         let leaves = group.members().map(|member| member.leaf);
         let revoked = super::log::learn(&self.policy, &transaction, leaves)?;
         let rejoined = NewEvent { epoch: group.epoch(), ..event(&record, missed) };

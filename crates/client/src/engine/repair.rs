@@ -31,6 +31,9 @@ const LOCKED_PATIENCE: u32 = 5;
 impl Engine {
     /// Takes notice that the service neither shows nor takes what it would if the log were open.
     pub(super) fn log_closed(&mut self, group: &GroupId, now: u64) -> Result<(), Error> {
+        if self.left_unseen(group)? {
+            return Ok(());
+        }
         let transaction = self.store.transaction()?;
         let Some(record) = transaction.group_record(group)? else { return Ok(()) };
         if record.status != GroupStatus::Active {

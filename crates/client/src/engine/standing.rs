@@ -6,6 +6,7 @@
 //! *tended*: the own leaf gets the new credential by a commit, and members who must go are removed.
 //! Tending is repeated every day, so what was interrupted is taken up again.
 
+use super::policy::{may_change, policy_of};
 use super::{Engine, Task, client};
 use crate::store::{GroupStatus, Intent};
 use crate::{Error, GroupId, Misuse};
@@ -214,6 +215,11 @@ impl Engine {
                 leaving.extend(crate::identity::identity_of(&member.leaf).map(|it| it.name));
             }
         }
+        let policy = policy_of(&open.group);
+        let me = &self.keys.identity.name;
+        let may_remove = may_change(&open.group, &policy, me);
+        // Others' devices are for the admins to remove, and their engines do.
+        leaving.retain(|name| may_remove || name == me);
         self.open.insert(group.clone(), open);
         let intent = match (leaving.is_empty(), is_stale) {
             // The commit brings the credential along.

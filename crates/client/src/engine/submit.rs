@@ -55,7 +55,7 @@ impl Engine {
     ) -> Result<(), Error> {
         let Some(outbox) = self.store.transaction()?.outbox(group)? else { return Ok(()) };
         match answer {
-            Ok(receipt) => self.taken(&outbox, &receipt),
+            Ok(receipt) => self.taken(&outbox, &receipt, now),
             Err(Failure::Problem(Problem::HeadMoved(moved))) => self.lost(&outbox, *moved, now),
             Err(Failure::Problem(Problem::Locked)) => self.log_locked(&outbox),
             Err(Failure::Problem(Problem::NotAllowed)) => self.log_closed(group, now),
@@ -65,7 +65,7 @@ impl Engine {
     }
 
     /// The service took it.
-    fn taken(&mut self, outbox: &OutboxRecord, receipt: &Receipt) -> Result<(), Error> {
+    fn taken(&mut self, outbox: &OutboxRecord, receipt: &Receipt, now: u64) -> Result<(), Error> {
         let record = self.store.transaction()?.group_record(&outbox.group)?;
         let Some(record) = record else { return Ok(()) };
         let accepted = Accepted::by_receipt(&self.keys, &record, &outbox.submission, receipt)?;
@@ -74,7 +74,7 @@ impl Engine {
             return Err(ServiceFault::Inconsistent("a receipt for an entry of others").into());
         }
         if accepted.position() == record.position.next() {
-            return self.merge_taken(&outbox.group, &accepted);
+            return self.merge_taken(&outbox.group, &accepted, now);
         }
         let mut open = self.take_open(&outbox.group)?;
         open.receipt = Some(accepted.position());

@@ -7,6 +7,9 @@ use crypto::Secret;
 use delivery_api::{Name, PublicKey};
 use rusqlite::{OptionalExtension, params};
 
+/// How long the private keys of a last-resort key package are kept after its first use.
+const USED_LAST_RESORT_SECONDS: u64 = 7 * 86_400;
+
 fn name(text: &str) -> Stored<Name> {
     Name::new(text).ok_or(StoreError::Corrupt("name"))
 }
@@ -131,11 +134,43 @@ impl StoreTransaction<'_> {
         Ok(())
     }
 
-    /// Notes that a group was joined with a key package; forgets it unless it is a last resort.
-    pub(crate) fn use_key_package(&self, reference: &[u8]) -> Stored<()> {
+    /// Notes that a group was joined with a key package, and forgets it unless it is a last resort:
+    /// that one is kept for a little longer, for others who were told it too. Returns whether it
+    /// was one.
+    pub(crate) fn use_key_package(&self, reference: &[u8], now: u64) -> Stored<bool> {
         let sql = "DELETE FROM key_packages WHERE reference = ? AND last_resort = 0";
         self.0.execute(sql, [reference])?;
-        self.0.execute("UPDATE key_packages SET used = 1 WHERE reference = ?", [reference])?;
+        let sql = "UPDATE key_packages SET used = 1, not_after = min(not_after, ?)
+                   WHERE reference = ?";
+        let kept_until = now.saturating_add(USED_LAST_RESORT_SECONDS);
+        Ok(self.0.execute(sql, params![kept_until, reference])? > 0)
+    }
+
+    /// The key packages whose time was over before this one.
+    pub(crate) fn key_packages_before(&self, time: u64) -> Stored<Vec<Vec<u8>>> {
+        let sql = "SELECT reference FROM key_packages WHERE not_after < ? ORDER BY reference";
+        let mut statement = self.0.prepare_cached(sql)?;
+        Ok(statement.query_map([time], |row| row.get(0))?.collect::<Result<_, _>>()?)
+    }
+
+    /// Forgets a key package.
+    pub(crate) fn delete_key_package(&self, reference: &[u8]) -> Stored<()> {
+        self.0
+            .prepare_cached("DELETE FROM key_packages WHERE reference = ?")?
+            .execute([reference])?;
+        Ok(())
+    }
+
+    /// Until when the oldest key package for one use is valid that nobody has used here.
+    pub(crate) fn first_single_use_end(&self) -> Stored<Option<u64>> {
+        let sql = "SELECT min(not_after) FROM key_packages WHERE last_resort = 0 AND used = 0";
+        Ok(self.0.query_row(sql, [], |row| row.get(0))?)
+    }
+
+    /// Notes that others take the place of all key packages. Their private keys stay for who was
+    /// given one before.
+    pub(crate) fn supersede_key_packages(&self) -> Stored<()> {
+        self.0.execute("UPDATE key_packages SET used = 1", [])?;
         Ok(())
     }
 

@@ -17,6 +17,7 @@ mod group_rows;
 mod mls_rows;
 mod records;
 mod rescue_rows;
+mod schedule_rows;
 mod sealing;
 
 pub(crate) use records::{
@@ -26,6 +27,7 @@ pub(crate) use records::{
 
 pub(crate) use rescue_rows::{AnchorRecord, MeansRecord, RejoinRecord};
 
+pub(crate) use schedule_rows::{Leaving, Schedule};
 pub use sealing::{Home, Protection, StoreKey};
 
 use crypto::Secret;

@@ -128,6 +128,10 @@ pub(crate) enum Intent {
     SetPolicy(Box<GroupPolicy>),
     /// Give the group another name.
     Rename(String),
+    /// Leave the group.
+    Leave,
+    /// Remove these devices, which have not renewed their keys for too long.
+    Evict(Vec<DeviceId>),
 }
 
 impl std::fmt::Display for Intent {
@@ -146,6 +150,8 @@ impl std::fmt::Display for Intent {
             }
             Self::Send { .. } => formatter.write_str("send a message"),
             Self::Update => formatter.write_str("update keys"),
+            Self::Leave => formatter.write_str("leave the group"),
+            Self::Evict(_) => formatter.write_str("remove idle members"),
             Self::SetPolicy(_) => formatter.write_str("change the policy"),
             Self::Rename(name) => write!(formatter, "rename the group to {name}"),
         }
@@ -171,6 +177,11 @@ impl Encode for Intent {
                 content.encode(writer);
             }
             Self::Update => 4_u8.encode(writer),
+            Self::Leave => 20_u8.encode(writer),
+            Self::Evict(devices) => {
+                23_u8.encode(writer);
+                devices.encode(writer);
+            }
             Self::SetPolicy(policy) => {
                 21_u8.encode(writer);
                 policy.encode(writer);
@@ -195,6 +206,8 @@ impl Decode for Intent {
             }
             3 => Ok(Self::Send { id: Decode::decode(reader)?, content: Decode::decode(reader)? }),
             4 => Ok(Self::Update),
+            20 => Ok(Self::Leave),
+            23 => Ok(Self::Evict(Decode::decode(reader)?)),
             21 => Ok(Self::SetPolicy(Box::new(Decode::decode(reader)?))),
             22 => {
                 let name = String::from_utf8(reader.opaque()?.to_vec()).map_err(|_| error)?;

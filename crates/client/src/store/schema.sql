@@ -96,8 +96,8 @@ CREATE TABLE inbox_done (
 CREATE TABLE key_packages (
     reference           BLOB NOT NULL PRIMARY KEY,
     last_resort         INTEGER NOT NULL,
-    used                INTEGER NOT NULL,   -- 1 once a group was joined with it
-    not_after           INTEGER NOT NULL
+    used                INTEGER NOT NULL,   -- 1 once a group was joined with it, or others replace it
+    not_after           INTEGER NOT NULL    -- a day later its private keys go
 ) STRICT;
 
 -- Key packages on their way to the service: the request's body.
@@ -146,3 +146,22 @@ CREATE TABLE rejoins (
     bundle              BLOB,               -- sealed: the external commit that is to be sent
     access_key          BLOB                -- sealed: seed of the access key that signs it
 ) STRICT;
+
+-- What is due in each group, in seconds since 1970.
+CREATE TABLE schedules (
+    group_id            BLOB NOT NULL PRIMARY KEY,
+    since               INTEGER NOT NULL,   -- when this client came in
+    renewed_at          INTEGER NOT NULL,   -- when the own keys were renewed; 0 if due at once
+    asked_at            INTEGER,            -- since when their renewal is tried
+    warned              INTEGER NOT NULL,   -- 1 once it is told that it did not land in time
+    leaving             INTEGER NOT NULL,   -- see Leaving
+    wish_seen_at        INTEGER             -- of the first wish of others to leave that waits
+) STRICT;
+
+-- When other members' leaves were last seen to change.
+CREATE TABLE leaf_times (
+    group_id            BLOB NOT NULL,
+    leaf                INTEGER NOT NULL,
+    renewed_at          INTEGER NOT NULL,
+    PRIMARY KEY (group_id, leaf)
+) STRICT, WITHOUT ROWID;

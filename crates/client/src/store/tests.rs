@@ -135,6 +135,8 @@ fn intents_keep_their_order_and_take_the_outbox_with_them() {
         Intent::Send { id: [5; 16], content: Content::Text("hé".to_owned()) },
         Intent::Update,
         Intent::SetPolicy(Box::default()),
+        Intent::Leave,
+        Intent::Evict(vec![DeviceId::new([3; 32])]),
         Intent::Rename("höhle".to_owned()),
     ];
     for intent in &intents {
