@@ -21,8 +21,9 @@ use delivery_api::request::{self, Failure};
 use delivery_api::{Position, Problem};
 use std::time::Duration;
 
-/// How many races in a row an intent may lose.
-const ATTEMPTS_MAX: u32 = 50;
+/// How many races in a row an intent may lose. Each is a commit of somebody else that got through,
+/// so of as many who want one thing each, all have it in the end.
+const ATTEMPTS_MAX: u32 = 1000;
 
 /// The first delay after a lost race, in milliseconds; it doubles with each loss.
 const DELAY_MILLISECONDS: u64 = 5;

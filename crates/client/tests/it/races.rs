@@ -106,3 +106,52 @@ fn many_who_commit_at_once_all_have_their_turn() {
     let mut all: Vec<_> = accounts.iter_mut().collect();
     assert_agreement(&mut all, &group);
 }
+
+#[test]
+fn fifty_who_commit_at_once_converge_and_the_slowest_gets_its_commit_in() {
+    const COUNT: usize = 50;
+    let world = World::new();
+    let names: Vec<String> = (0..COUNT).map(|number| format!("member-{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let (accounts, group) = world.group(&names);
+    let start = std::sync::Arc::new(std::sync::Barrier::new(COUNT));
+    let threads: Vec<_> = accounts
+        .into_iter()
+        .map(|mut account| {
+            let (group, start) = (group.clone(), start.clone());
+            std::thread::spawn(move || {
+                start.wait();
+                let done = account.update_keys(&group).unwrap();
+                (account, done)
+            })
+        })
+        .collect();
+    let (mut accounts, done): (Vec<_>, Vec<_>) =
+        threads.into_iter().map(|thread| thread.join().unwrap()).unzip();
+    // Each has had a turn of its own, and no two the same.
+    let epochs: std::collections::BTreeSet<u64> = done.iter().map(|done| done.epoch).collect();
+    assert_eq!(epochs, (2..2 + COUNT as u64).collect());
+    let mut all: Vec<_> = accounts.iter_mut().collect();
+    assert_agreement(&mut all, &group);
+    assert_eq!(accounts[0].group("garden").unwrap().epoch, Some(1 + COUNT as u64));
+}
+
+#[test]
+fn who_wants_what_a_winner_has_done_already_has_it_done() {
+    let world = World::new();
+    let (mut accounts, group) = world.group(&["alice", "bob", "carol"]);
+    let mut dave = world.account("dave");
+    let [alice, bob, carol] = &mut accounts[..] else { unreachable!() };
+    // Bob wants two things, one of which Alice was faster with.
+    let erin = world.account("erin");
+    alice.add(&group, &["dave"]).unwrap();
+    let done = bob.add(&group, &["dave", "erin"]).unwrap();
+    assert_eq!(done.epoch, 3);
+    alice.rename(&group, "orchard").unwrap();
+    let done = bob.rename(&group, "orchard").unwrap();
+    assert_eq!(done.epoch, 4);
+    carol.rename(&group, "meadow").unwrap();
+    let mut erin = erin;
+    assert_agreement(&mut [alice, bob, carol, &mut dave, &mut erin], &group);
+    assert_eq!(alice.groups().unwrap()[0].name, "meadow");
+}

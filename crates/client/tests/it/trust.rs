@@ -130,6 +130,27 @@ fn members_who_were_shown_different_logs_find_out_with_the_next_message() {
 }
 
 #[test]
+fn members_who_were_shown_different_logs_find_out_with_the_next_commit() {
+    let world = World::new();
+    let (mut accounts, group) = world.group(&["alice", "bob"]);
+    drop(accounts.pop());
+    let transport = world.transport();
+    let mut bob = client::Account::open_with(&world.home("bob"), transport.clone()).unwrap();
+    accounts[0].send(&group, "one").unwrap();
+    accounts[0].update_keys(&group).unwrap();
+    // A page in which the first entry is replaced, and the chain does not give it away.
+    let change = |page: &mut LogPage| {
+        if let [first, ..] = &mut page.entries[..] {
+            first.bytes = b"suppressed".as_slice().into();
+        }
+    };
+    transport.tamper(replace("/entries", change));
+    let heard = lines(&bob.receive().unwrap());
+    assert_eq!(heard.last().unwrap(), "halted: a member saw another past in the log");
+    assert_eq!(bob.group("garden").unwrap().state, GroupState::Halted);
+}
+
+#[test]
 fn an_entry_that_is_not_valid_is_skipped_by_everybody() {
     let world = World::new();
     let transport = world.transport();
