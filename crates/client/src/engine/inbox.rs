@@ -91,25 +91,56 @@ impl Engine {
         match joining {
             None => transaction.commit()?,
             Some(Joining::Joined(joined)) => {
-                let Joined { record, group, revoked } = *joined;
                 transaction.commit()?;
-                if revoked {
-                    self.tend_soon();
-                }
-                self.plan.push_back(Task::Locate(record.id.clone(), Search::End));
-                let open = OpenGroup { group, pending: None, receipt: None };
-                self.open.insert(record.id, open);
-                // A key package was used.
-                self.plan.push_back(Task::Stock);
+                self.joined(*joined);
             }
             Some(Joining::MemberAlready) if self.put_off.insert(item.number) => return Ok(false),
             Some(Joining::MemberAlready) => {
+                drop(transaction);
+                if self.join_again(item, now)? {
+                    return Ok(true);
+                }
+                let transaction = self.store.transaction()?;
+                transaction.put_inbox_done(item.number)?;
                 let reason = "this account is in the group already".to_owned();
                 put_away(transaction, reason)?;
             }
             Some(Joining::Unusable(reason)) => put_away(transaction, reason)?,
         }
         Ok(true)
+    }
+
+    /// A group was joined, durably.
+    fn joined(&mut self, Joined { record, group, revoked }: Joined) {
+        if revoked {
+            self.tend_soon();
+        }
+        self.plan.push_back(Task::Locate(record.id.clone(), Search::End));
+        let open = OpenGroup { group, pending: None, receipt: None };
+        self.open.insert(record.id, open);
+        // A key package was used.
+        self.plan.push_back(Task::Stock);
+    }
+
+    /// Joins a group that this client has lost and was added to again, in place of what it has left
+    /// of it. The log must be the same: a Welcome must not lead to another group under its id.
+    fn join_again(&mut self, item: &Item, now: u64) -> Result<bool, Error> {
+        let records = self.store.transaction()?.group_records()?;
+        for lost in records.iter().filter(|record| record.status == GroupStatus::Halted) {
+            let transaction = self.store.transaction()?;
+            let ((), delta) = self.client.delete_group(lost.id.as_slice()).into_parts();
+            transaction.apply(&delta)?;
+            let client = (&self.client, &*self.policy);
+            if let Joining::Joined(joined) = join(client, &transaction, &item.bytes, now)?
+                && (&joined.record.id, joined.record.log) == (&lost.id, lost.log)
+            {
+                transaction.put_inbox_done(item.number)?;
+                transaction.commit()?;
+                self.joined(*joined);
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     pub(super) fn ask_acknowledge(&mut self, now: u64) -> Result<Option<Asked>, Error> {
@@ -238,6 +269,7 @@ fn join(
         chain_hash: ChainHash::new([0; 32]),
     };
     transaction.forget_log(&record.id)?;
+    transaction.delete_rejoin(&record.id)?;
     transaction.apply(&delta)?;
     let was_last_resort = transaction.use_key_package(reference.0.as_slice(), now)?;
     transaction.put_group(&record)?;

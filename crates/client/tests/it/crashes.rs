@@ -114,7 +114,7 @@ fn a_welcome_that_is_of_no_use_is_told_and_does_not_come_again() {
     let mut alice = world.account("alice");
     let mut bob = world.account("bob");
     let group = alice.create_group("garden").unwrap();
-    // Somebody's device puts rubbish into a bundle of its own log.
+    // Somebody's device puts rubbish into a bundle of its own log, and into the inbox.
     let crypto = crypto::Crypto::new(crypto_aws_lc::provider());
     let suite = crypto.suite(crypto::CipherSuite(1)).unwrap();
     let key =
@@ -126,24 +126,8 @@ fn a_welcome_that_is_of_no_use_is_told_and_does_not_come_again() {
         key: delivery_api::PublicKey::new(public),
         time_seconds: now,
     };
-    let bundle = delivery_api::log::CommitBundle {
-        expected_head: delivery_api::Position::START,
-        idempotency_key: IdempotencyKey::new(&[1; 16]).unwrap(),
-        commit: b"commit".as_slice().into(),
-        next_access_key: delivery_api::PublicKey::new([9; 32]),
-        join_key: None,
-        removes: false,
-        welcomes: vec![delivery_api::log::WelcomeDelivery {
-            recipient: bob.identity().device,
-            welcome: b"no Welcome".as_slice().into(),
-        }],
-        group_info: codec::Opaque::default(),
-        tree: None,
-    };
     let sign = |tbs: &[u8]| crypto::Signer::sign(&key, tbs);
-    let log = delivery_api::LogId::new([3; 32]);
-    let request = request::commit(log, &bundle, None).sign(&credential, sign).unwrap();
-    world.service.ask(&request, now).unwrap();
+    world.slip_welcome(bob.identity().device, b"no Welcome", now);
     let device = credential.key.device();
     let register = request::register_device(device).sign(&credential, sign).unwrap();
     world.service.ask(&register, now).unwrap();

@@ -4,7 +4,7 @@ use crate::engine::{ask, drive, setup};
 use crate::world::{World, lines};
 use client::engine::{Engine, Next};
 use client::{GroupId, GroupState, Home};
-use delivery_api::log::{EntryKind, LogPage};
+use delivery_api::log::{CommitBundle, EntryKind, LogPage};
 use delivery_api::{LogId, Name};
 use rusqlite::Connection;
 use testkit::NOW;
@@ -378,4 +378,61 @@ fn a_rejoin_that_dies_at_any_request_or_loses_a_race_is_made_in_the_end() {
         end += 1;
     }
     assert!(end > 8, "{end}");
+}
+
+#[test]
+fn a_welcome_whose_commit_is_not_in_the_log_is_found_out_before_anything_is_sent() {
+    for wins in [false, true] {
+        let (mut garden, people) = Garden::of(&["alice", "bob"]);
+        let [mut alice, mut bob] = people.try_into().ok().unwrap();
+        let home = garden.world.home("carol");
+        let mut carol = Engine::create(&home, &name("carol"), "by hand", setup(7)).unwrap();
+        assert!(drive(&mut carol, &garden.world, NOW, "/none").is_none());
+        alice.add(&garden.group, &[name("carol")]).unwrap();
+        let commit = drive(&mut alice, &garden.world, NOW, "/commits").unwrap();
+        let bundle: CommitBundle = codec::Decode::from_bytes(&commit.body).unwrap();
+        let delivery = &bundle.welcomes[0];
+        garden.world.slip_welcome(delivery.recipient, &delivery.welcome, NOW);
+        let heard = garden.news(&mut carol);
+        assert_eq!(heard[1..], ["halted: the service has no place in its log for this epoch"]);
+        assert!(carol.send(&garden.group, "hello?").is_err());
+        if wins {
+            let response = ask(&garden.world, NOW, &commit);
+            alice.answer(&response, NOW).unwrap();
+        } else {
+            // The commit is made again on top of Bob's, with the key package that is used up.
+            bob.update_keys(&garden.group).unwrap();
+            garden.news(&mut bob);
+            alice.abandon();
+        }
+        garden.news(&mut alice);
+        garden.news(&mut bob);
+        let mut heard = Vec::new();
+        for _ in 0..4 {
+            heard.extend(garden.news(&mut carol));
+            garden.news(&mut alice);
+            garden.news(&mut bob);
+            garden.now += 60;
+        }
+        assert!(heard.contains(&"rejoined".to_owned()), "{heard:?}");
+        garden.assert_agreement(&mut [&mut alice, &mut bob, &mut carol]);
+    }
+}
+
+#[test]
+fn a_halted_group_is_replaced_by_a_new_welcome_into_it() {
+    let (garden, people) = Garden::of(&["alice", "bob", "carol"]);
+    let [mut alice, mut bob, mut carol] = people.try_into().ok().unwrap();
+    let home = garden.world.home("dave");
+    let mut dave = Engine::create(&home, &name("dave"), "by hand", setup(4)).unwrap();
+    assert!(drive(&mut dave, &garden.world, NOW, "/none").is_none());
+    carol.trust(&name("dave"), bob.account_key().unwrap()).unwrap();
+    alice.add(&garden.group, &[name("dave")]).unwrap();
+    garden.news(&mut alice);
+    assert!(garden.news(&mut carol)[0].starts_with("halted: "));
+    alice.remove(&garden.group, &[name("dave"), name("carol")]).unwrap();
+    alice.add(&garden.group, &[name("carol")]).unwrap();
+    garden.news(&mut alice);
+    assert_eq!(garden.news(&mut carol), ["joined alice,bob,carol"]);
+    garden.assert_agreement(&mut [&mut alice, &mut bob, &mut carol]);
 }

@@ -3,9 +3,11 @@
 use client::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 use client::{Account, Event, EventKind, GroupId, Home};
 use codec::{Encode, Opaque};
-use crypto::{CipherSuite, Crypto};
-use delivery_api::log::{ChainLink, Entry, EntryKind};
-use delivery_api::{ChainHash, LogId, Problem, PublicKey};
+use crypto::{CipherSuite, Crypto, Secret, SignatureKeyPair, Signer};
+use delivery_api::log::{ChainLink, CommitBundle, Entry, EntryKind, WelcomeDelivery};
+use delivery_api::{
+    ChainHash, Credential, DeviceId, IdempotencyKey, LogId, Position, Problem, PublicKey, request,
+};
 use delivery_service::Service;
 use delivery_service::core::{Answer, Config, RawRequest, ServiceCore};
 use delivery_service::key::ServiceKey;
@@ -183,6 +185,30 @@ impl World {
     /// own, flagged as a removal or not.
     pub(crate) fn close_log(&self, log: LogId, removes: bool) {
         self.forge(log, (EntryKind::Commit, removes), b"no commit");
+    }
+
+    /// Puts a Welcome into an inbox, with a commit of somebody's own log.
+    pub(crate) fn slip_welcome(&self, recipient: DeviceId, welcome: &[u8], now: u64) {
+        let crypto = Crypto::new(crypto_aws_lc::provider());
+        let suite = crypto.suite(CipherSuite(1)).unwrap();
+        let key = SignatureKeyPair::from_private_key(&suite, Secret::zeros(32)).unwrap();
+        let key_bytes = key.public_key().as_slice().try_into().unwrap();
+        let service = self.service.public_key();
+        let credential = Credential { service, key: PublicKey::new(key_bytes), time_seconds: now };
+        let bundle = CommitBundle {
+            expected_head: Position::START,
+            idempotency_key: IdempotencyKey::new(&[1; 16]).unwrap(),
+            commit: b"commit".as_slice().into(),
+            next_access_key: PublicKey::new([9; 32]),
+            join_key: None,
+            removes: false,
+            welcomes: vec![WelcomeDelivery { recipient, welcome: welcome.into() }],
+            group_info: Opaque::default(),
+            tree: None,
+        };
+        let request = request::commit(LogId::new([3; 32]), &bundle, None);
+        let request = request.sign(&credential, |tbs| key.sign(tbs)).unwrap();
+        self.service.ask(&request, now).unwrap();
     }
 
     /// As if whoever made the last commit had stated a key that nobody else has.
