@@ -1,8 +1,8 @@
 //! The configuration file: what is not said on the command line or in the environment.
 //!
-//! `CONCLAVE_CONFIG` names it; otherwise it is `conclave/config.toml` in the folder where the system
-//! keeps configuration (`XDG_CONFIG_HOME`, or `.config` in the home folder). It need not exist. An
-//! empty `CONCLAVE_CONFIG` means that there is none.
+//! `CONCLAVE_CONFIG` names it; otherwise it is `conclave/config.toml` in the folder where the
+//! system keeps configuration (`XDG_CONFIG_HOME`, or `.config` in the home folder). It need not
+//! exist. An empty `CONCLAVE_CONFIG` means that there is none.
 
 use crate::failure::Failure;
 use std::path::{Path, PathBuf};

@@ -54,8 +54,8 @@ pub(crate) fn share(
     Ok(account.send_file(group, attachment, &mut |done, of| progress.set(done, of))?)
 }
 
-/// Fetches the file that an event tells of into a folder, under its own name or one like it if there
-/// is such a file already. Returns where it is.
+/// Fetches the file that an event tells of into a folder, under its own name or one like it if
+/// there is such a file already. Returns where it is.
 pub(crate) fn fetch_into(
     account: &mut Account,
     event: &Event,

@@ -14,8 +14,8 @@
 //!
 //! Everything an account does is stored before it is sent, and everything it learns is stored
 //! before it is told. A process may be killed at any moment and another one carries on from the
-//! same folder; one process at a time uses it. What is in the folder is sealed under a passphrase or
-//! key, if [`Home`] gives one.
+//! same folder; one process at a time uses it. What is in the folder is sealed under a passphrase
+//! or key, if [`Home`] gives one.
 //!
 //! ```no_run
 //! use client::{Account, EventKind, Home};

@@ -95,10 +95,12 @@ impl Account {
         let difference = service_time_seconds.abs_diff(now());
         let text = format!("{difference} s apart from the service's");
         let advice = "set this machine's clock";
-        Ok(match difference {
-            0..=CLOCK_DIFFERENCE_SECONDS => Finding::good("clock", text),
-            ..=limits::CLOCK_SKEW_SECONDS_MAX => Finding::warning("clock", text).advise(advice),
-            _ => Finding::bad("clock", text).advise(advice),
+        Ok(if difference <= CLOCK_DIFFERENCE_SECONDS {
+            Finding::good("clock", text)
+        } else if difference <= limits::CLOCK_SKEW_SECONDS_MAX {
+            Finding::warning("clock", text).advise(advice)
+        } else {
+            Finding::bad("clock", text).advise(advice)
         })
     }
 

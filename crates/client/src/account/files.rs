@@ -26,8 +26,8 @@ impl Account {
     ///
     /// # Errors
     /// The file cannot be read, is larger than [`crate::FILE_BYTES_MAX`], or changed while it was
-    /// read; its name or type is none; or as [`Account::send`]. Unlike a text, a file that could not
-    /// be stored is not kept to be sent later.
+    /// read; its name or type is none; or as [`Account::send`]. Unlike a text, a file that could
+    /// not be stored is not kept to be sent later.
     pub fn send_file(
         &mut self,
         group: &GroupId,
@@ -64,13 +64,13 @@ impl Account {
         self.await_outcome(intent)
     }
 
-    /// Fetches the file that the event with a number is about, and writes it. `progress` is told how
-    /// many bytes of how many have come.
+    /// Fetches the file that the event with a number is about, and writes it. `progress` is told
+    /// how many bytes of how many have come.
     ///
     /// # Errors
     /// The event is not about a file, the service does not have it any more or cannot be reached,
-    /// or it cannot be written; then some of it may have been. What is not exactly the file that was
-    /// shared is not written.
+    /// or it cannot be written; then some of it may have been. What is not exactly the file that
+    /// was shared is not written.
     pub fn save_file(
         &mut self,
         number: u64,

@@ -59,8 +59,8 @@ pub(super) struct Verification {
     pub(super) group: GroupId,
     /// The epoch authenticator as digits, or why there is none.
     pub(super) authenticator: Result<String, String>,
-    /// The safety number with each other member, or why there is none, and whether the key was given
-    /// by hand.
+    /// The safety number with each other member, or why there is none, and whether the key was
+    /// given by hand.
     pub(super) numbers: Vec<(String, Result<String, String>, bool)>,
 }
 
