@@ -209,15 +209,14 @@ impl Engine {
     /// # Errors
     /// The store failed.
     pub fn next_action(&mut self, now: u64) -> Result<u64, Error> {
+        self.schedule(now)?;
         let transaction = self.store.transaction()?;
         let is_busy = !self.plan.is_empty()
             || !transaction.intents()?.is_empty()
             || transaction.next_upload()?.is_some()
             || !transaction.inbox_done()?.is_empty();
-        let records = transaction.group_records()?;
         drop(transaction);
-        let mut active = records.iter().filter(|record| record.status == GroupStatus::Active);
-        if is_busy || active.any(|record| !self.wakes.contains_key(&record.id)) {
+        if is_busy {
             return Ok(now);
         }
         let first = self.wakes.values().copied().min().unwrap_or(u64::MAX);
