@@ -7,7 +7,7 @@
 use crate::account_key::is_signed;
 use crate::statement::DeviceStatement;
 use crate::succession::verify_successions;
-use crate::{RevocationList, Succession, Violation};
+use crate::{DeviceCard, DeviceList, Succession, Violation};
 use codec::{Decode, Encode, Opaque};
 use crypto::{CryptoError, Provider, SignaturePublicKey, Signer};
 use wire::Credential;
@@ -19,7 +19,7 @@ const VERSION: u8 = 1;
 /// longer has to compare safety numbers again.
 pub const SUCCESSIONS_MAX: usize = 8;
 
-/// A statement with its signatures, the root keys before, and the revoked devices.
+/// A statement with its signatures, the root keys before, and the devices of the account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceCredential {
     version: u8,
@@ -27,7 +27,7 @@ pub struct DeviceCredential {
     account_signature: Opaque,
     device_signature: Opaque,
     successions: Vec<Succession>,
-    revocations: Option<RevocationList>,
+    list: DeviceList,
 }
 
 codec::fields!(DeviceCredential {
@@ -36,29 +36,29 @@ codec::fields!(DeviceCredential {
     account_signature,
     device_signature,
     successions <= SUCCESSIONS_MAX,
-    revocations,
+    list,
 });
 
 impl DeviceCredential {
-    /// Signs a statement with the account's root key and the device's key. Of the successions, the
-    /// last [`SUCCESSIONS_MAX`] are kept.
+    /// Signs a statement about the device of a card with the account's root key. Of the
+    /// successions, the last [`SUCCESSIONS_MAX`] are kept.
     ///
     /// # Errors
-    /// A signer fails.
+    /// The signer fails.
     pub fn new(
         statement: DeviceStatement,
-        (root, device): (&dyn Signer, &dyn Signer),
-        successions: &[Succession],
-        revocations: Option<RevocationList>,
+        root: &dyn Signer,
+        card: &DeviceCard,
+        (successions, list): (&[Succession], DeviceList),
     ) -> Result<Self, CryptoError> {
         let skipped = successions.len().saturating_sub(SUCCESSIONS_MAX);
         Ok(Self {
             version: VERSION,
             account_signature: root.sign(&statement.account_tbs())?.into(),
-            device_signature: device.sign(&statement.device_tbs())?.into(),
+            device_signature: card.signature().clone(),
             statement,
             successions: successions.iter().skip(skipped).cloned().collect(),
-            revocations,
+            list,
         })
     }
 
@@ -94,10 +94,23 @@ impl DeviceCredential {
         &self.successions
     }
 
-    /// The devices that the account has revoked.
+    /// The devices of the account.
     #[must_use]
-    pub const fn revocations(&self) -> Option<&RevocationList> {
-        self.revocations.as_ref()
+    pub const fn list(&self) -> &DeviceList {
+        &self.list
+    }
+
+    /// The same credential with another list of the same root key. The list is signed by itself, so
+    /// every device can hand on a newer one.
+    #[must_use]
+    pub fn with_list(&self, list: DeviceList) -> Self {
+        Self { list, ..self.clone() }
+    }
+
+    /// The device's keys and its word.
+    #[must_use]
+    pub fn card(&self) -> DeviceCard {
+        DeviceCard::of(&self.statement, self.device_signature.clone())
     }
 
     /// Verifies everything that is the same for everybody at any time.
@@ -110,16 +123,14 @@ impl DeviceCredential {
         if statement.signature_key != *signature_key {
             return Err(Violation::WrongSignatureKey);
         }
-        let (account, device) = (&statement.account.0, statement.device.as_bytes());
+        let account = &statement.account.0;
         if !is_signed(provider, account, &statement.account_tbs(), &self.account_signature) {
             return Err(Violation::BadAccountSignature);
         }
-        if !is_signed(provider, device, &statement.device_tbs(), &self.device_signature) {
-            return Err(Violation::BadDeviceSignature);
-        }
+        self.card().verify(provider, &statement.name)?;
         statement.check_lifetime()?;
         let whose = (&statement.name, statement.account);
         verify_successions(provider, &self.successions, whose)?;
-        self.revocations.iter().try_for_each(|list| list.verify(provider, whose))
+        self.list.verify(provider, whose)
     }
 }

@@ -4,7 +4,7 @@ use crate::statement::{decode_name, encode_name};
 use crate::{AccountKey, DeviceCredential};
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
 use delivery_api::{DeviceId, Name};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
 /// Why a root key is believed to be an account's.
@@ -50,9 +50,9 @@ pub struct KnownAccount {
     pub source: KeySource,
     /// The root keys that it had before.
     former: Vec<AccountKey>,
-    /// The number of the last revocation list; 0 if none was seen.
-    revocations_number: u64,
-    revoked: Vec<DeviceId>,
+    /// The number of the last list of devices; 0 if none was seen.
+    list_number: u64,
+    devices: Vec<DeviceId>,
 }
 
 impl Encode for KnownAccount {
@@ -61,8 +61,8 @@ impl Encode for KnownAccount {
         self.key.encode(writer);
         self.source.encode(writer);
         self.former.encode(writer);
-        self.revocations_number.encode(writer);
-        self.revoked.encode(writer);
+        self.list_number.encode(writer);
+        self.devices.encode(writer);
     }
 }
 
@@ -73,8 +73,8 @@ impl Decode for KnownAccount {
             key: Decode::decode(reader)?,
             source: Decode::decode(reader)?,
             former: Decode::decode(reader)?,
-            revocations_number: Decode::decode(reader)?,
-            revoked: Decode::decode(reader)?,
+            list_number: Decode::decode(reader)?,
+            devices: Decode::decode(reader)?,
         })
     }
 }
@@ -83,8 +83,8 @@ impl KnownAccount {
     /// An account of which only the root key is known.
     #[must_use]
     pub fn new(name: Name, key: AccountKey, source: KeySource) -> Self {
-        let (former, revoked) = (Vec::new(), Vec::new());
-        Self { name, key, source, former, revocations_number: 0, revoked }
+        let (former, devices) = (Vec::new(), Vec::new());
+        Self { name, key, source, former, list_number: 0, devices }
     }
 
     /// Whether a key is the account's or was.
@@ -101,16 +101,27 @@ impl KnownAccount {
             || credential.successions().iter().any(|step| step.from() == self.key)
     }
 
-    /// The number of the last revocation list; 0 if none was seen.
+    /// The number of the last list of devices; 0 if none was seen.
     #[must_use]
-    pub const fn revocations_number(&self) -> u64 {
-        self.revocations_number
+    pub const fn list_number(&self) -> u64 {
+        self.list_number
     }
 
-    /// Whether the account is known to have revoked a device.
+    /// The devices on the last list; none if none was seen.
     #[must_use]
-    pub fn has_revoked(&self, device: &DeviceId) -> bool {
-        self.revoked.contains(device)
+    pub fn devices(&self) -> &[DeviceId] {
+        &self.devices
+    }
+
+    /// Whether the device of a credential of this account is listed, by the newer of its own list
+    /// and the last one that was seen. The list of a former root key counts for nothing: it may be
+    /// by whoever took the key.
+    pub(crate) fn lists(&self, credential: &DeviceCredential) -> bool {
+        let (statement, list) = (credential.statement(), credential.list());
+        match list.number() > self.list_number && !self.former.contains(&statement.account) {
+            true => list.names(&statement.device),
+            false => self.devices.contains(&statement.device),
+        }
     }
 
     /// Takes in what a credential of the account tells.
@@ -124,15 +135,10 @@ impl KnownAccount {
             self.key = key;
         }
         // A list by a former root is an old one, or one by whoever has the old key.
-        if self.key == key
-            && let Some(list) = credential.revocations()
-            && list.number() > self.revocations_number
-        {
-            self.revocations_number = list.number();
-            // A device that was revoked stays so.
-            let mut revoked: BTreeSet<DeviceId> = self.revoked.iter().copied().collect();
-            revoked.extend(list.devices());
-            self.revoked = revoked.into_iter().collect();
+        let list = credential.list();
+        if self.key == key && list.number() > self.list_number {
+            self.list_number = list.number();
+            self.devices = list.devices().to_vec();
         }
     }
 }

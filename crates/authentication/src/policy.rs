@@ -54,8 +54,8 @@ impl AccountPolicy {
         }
     }
 
-    /// Whether whoever was verified may be let in, or stay, at a time: neither expired nor revoked,
-    /// nor by a root key that was replaced.
+    /// Whether whoever was verified may be let in, or stay, at a time: neither expired nor missing
+    /// from the account's list of devices, nor by a root key that was replaced.
     ///
     /// # Errors
     /// The rule that is broken.
@@ -67,18 +67,17 @@ impl AccountPolicy {
             if account.key != statement.account && !follows {
                 return Err(Violation::FormerAccountKey);
             }
-            if account.has_revoked(&statement.device) {
-                return Err(Violation::Revoked);
+            if !account.lists(credential) {
+                return Err(Violation::NotListed);
             }
         }
-        let list = credential.revocations();
-        if list.is_some_and(|list| list.devices().contains(&statement.device)) {
-            return Err(Violation::Revoked);
+        if !credential.list().names(&statement.device) {
+            return Err(Violation::NotListed);
         }
         statement.check_time(now)
     }
 
-    /// Why a member of a group must go, if it must: its device was revoked, or its credential has
+    /// Why a member of a group must go, if it must: its device is not listed, or its credential has
     /// expired so long ago that nobody renews it any more. The leaf is one of the group's tree, so
     /// it was verified when it came in.
     ///
@@ -87,9 +86,12 @@ impl AccountPolicy {
     pub fn check_member(&self, member: &LeafNode, now: u64) -> Result<(), Violation> {
         let credential = DeviceCredential::read(&member.credential)?;
         let statement = credential.statement();
-        let known = self.known.get(&statement.name);
-        if known.is_some_and(|account| account.has_revoked(&statement.device)) {
-            return Err(Violation::Revoked);
+        let is_listed = match self.known.get(&statement.name) {
+            Some(account) => account.lists(&credential),
+            None => credential.list().names(&statement.device),
+        };
+        if !is_listed {
+            return Err(Violation::NotListed);
         }
         if now.saturating_sub(EXPIRED_MEMBER_SECONDS) > statement.not_after {
             return Err(Violation::Expired);
@@ -124,7 +126,9 @@ impl IdentityPolicy for AccountPolicy {
 
     fn client_id(&self, leaf: &LeafNode) -> Option<Vec<u8>> {
         let credential = DeviceCredential::read(&leaf.credential).ok()?;
-        // One device per account in a group for now, so the name alone.
-        Some(credential.statement().name.as_str().as_bytes().to_vec())
+        let statement = credential.statement();
+        // Each device of an account is a client of its own. No name has a blank.
+        let name = statement.name.as_str().as_bytes();
+        Some([name, b" ", statement.device.as_bytes()].concat())
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{AccountKey, Violation};
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
-use crypto::SignaturePublicKey;
+use crypto::{HpkePublicKey, SignaturePublicKey};
 use delivery_api::{DeviceId, Name};
 
 /// The longest lifetime of a statement: who stops renewing is not believed for longer.
@@ -22,6 +22,8 @@ pub struct DeviceStatement {
     pub device: DeviceId,
     /// The key in the device's leaves.
     pub signature_key: SignaturePublicKey,
+    /// The key that items for the device's inbox are sealed to.
+    pub inbox_key: HpkePublicKey,
     /// The first second of its lifetime, since 1970.
     pub not_before: u64,
     /// The last second of its lifetime.
@@ -34,6 +36,7 @@ impl Encode for DeviceStatement {
         self.account.encode(writer);
         self.device.encode(writer);
         self.signature_key.encode(writer);
+        self.inbox_key.encode(writer);
         self.not_before.encode(writer);
         self.not_after.encode(writer);
     }
@@ -46,6 +49,7 @@ impl Decode for DeviceStatement {
             account: Decode::decode(reader)?,
             device: Decode::decode(reader)?,
             signature_key: Decode::decode(reader)?,
+            inbox_key: Decode::decode(reader)?,
             not_before: Decode::decode(reader)?,
             not_after: Decode::decode(reader)?,
         })
@@ -56,11 +60,6 @@ impl DeviceStatement {
     /// What the account signs.
     pub(crate) fn account_tbs(&self) -> Vec<u8> {
         to_be_signed("device statement", self)
-    }
-
-    /// What the device signs.
-    pub(crate) fn device_tbs(&self) -> Vec<u8> {
-        to_be_signed("device consent", self)
     }
 
     pub(crate) fn check_lifetime(&self) -> Result<(), Violation> {

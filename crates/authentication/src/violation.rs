@@ -11,12 +11,12 @@ wire::violations! {
         WrongSignatureKey = "5.3",
         /// The account's root key did not sign the statement.
         BadAccountSignature = "5.3.1",
-        /// The device did not sign the statement.
+        /// The device did not sign that it speaks for the name with these keys.
         BadDeviceSignature = "5.3.1",
         /// A root key does not follow the one before it, or one of the two did not sign.
         BadSuccession = "5.3.1",
-        /// The list of revoked devices is not one of the account's root key.
-        BadRevocationList = "5.3.1",
+        /// The list of devices is not one of the account's root key.
+        BadDeviceList = "5.3.1",
         /// The lifetime is empty, or longer than a credential's may be.
         BadLifetime = "5.3.1",
         /// The name stands for another account, of which this one is not the successor.
@@ -29,8 +29,8 @@ wire::violations! {
         NotYetValid = "5.3.1",
         /// The credential has expired.
         Expired = "5.3.1",
-        /// The account has revoked the device.
-        Revoked = "5.3.1",
+        /// The account's list of devices does not name the device, or names it no more.
+        NotListed = "5.3.1",
     }
 }
 

@@ -1,11 +1,14 @@
 //! Accounts with a device, and their leaves.
 
 use authentication::{
-    AccountKey, AccountPolicy, DeviceCredential, DeviceStatement, KnownAccounts, RevocationList,
-    Succession,
+    AccountKey, AccountPolicy, DeviceCard, DeviceCredential, DeviceList, DeviceStatement,
+    KnownAccounts, Succession,
 };
-use crypto::{CipherSuite, Crypto, Provider, Secret, SignatureKeyPair, Signer, Suite};
+use crypto::{
+    CipherSuite, Crypto, HpkePublicKey, Provider, Secret, SignatureKeyPair, Signer, Suite,
+};
 use delivery_api::{DeviceId, Name};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tree::{Candidate, IdentityPolicy, LeafOrigin, Refusal, TreeSize};
 use wire::{Capabilities, Credential, Extensions, LeafNode, LeafNodeSource};
@@ -47,7 +50,8 @@ pub(crate) struct Person {
     pub(crate) signature: u8,
     pub(crate) lifetime: (u64, u64),
     pub(crate) successions: Vec<Succession>,
-    pub(crate) revocations: Option<RevocationList>,
+    /// The devices of the account; this one alone, numbered 1, if nothing is said.
+    pub(crate) list: Option<DeviceList>,
 }
 
 pub(crate) fn alice() -> Person {
@@ -58,7 +62,7 @@ pub(crate) fn alice() -> Person {
         signature: 3,
         lifetime: (NOW, NOW + 90 * DAY),
         successions: Vec::new(),
-        revocations: None,
+        list: None,
     }
 }
 
@@ -69,6 +73,7 @@ impl Person {
             account: account_key(self.root),
             device: device(self.device),
             signature_key: key(self.signature).public_key().clone(),
+            inbox_key: inbox_key(self.device),
             not_before: self.lifetime.0,
             not_after: self.lifetime.1,
         }
@@ -80,10 +85,13 @@ impl Person {
 
     /// The credential as these keys sign it.
     pub(crate) fn signed_by(&self, root: u8, device: u8) -> Credential {
-        let (root, device) = (key(root), key(device));
-        let revocations = self.revocations.clone();
-        let signers: (&dyn Signer, &dyn Signer) = (&root, &device);
-        DeviceCredential::new(self.statement(), signers, &self.successions, revocations)
+        let statement = self.statement();
+        let (signature_key, inbox_key) = (statement.signature_key.clone(), inbox_key(self.device));
+        let card = DeviceCard::new(&name(self.name), &key(device), signature_key, inbox_key);
+        let own = || list(self.name, self.root, 1, &[self.device]);
+        let list = self.list.clone().unwrap_or_else(own);
+        let account = (self.successions.as_slice(), list);
+        DeviceCredential::new(statement, &key(root), &card.unwrap(), account)
             .unwrap()
             .to_credential()
     }
@@ -91,6 +99,17 @@ impl Person {
     pub(crate) fn leaf(&self) -> LeafNode {
         leaf(self.credential(), self.signature)
     }
+}
+
+/// A key to seal to; nothing is sealed here.
+fn inbox_key(seed: u8) -> HpkePublicKey {
+    vec![seed; 32].into()
+}
+
+/// A list of the devices with these seeds.
+pub(crate) fn list(of: &str, root: u8, number: u64, seeds: &[u8]) -> DeviceList {
+    let devices: BTreeSet<DeviceId> = seeds.iter().map(|seed| device(*seed)).collect();
+    DeviceList::new(&name(of), &key(root), number, &devices).unwrap()
 }
 
 /// The tree has verified everything else of a leaf when a policy sees it.

@@ -1,10 +1,9 @@
 //! Each rule: the edge that is accepted, and one step past it.
 
-use crate::people::{DAY, NOW, Person, alice, device, key, leaf, meet, name, policy, replace};
-use authentication::{RevocationList, Violation};
+use crate::people::{DAY, NOW, Person, alice, key, leaf, list, meet, name, policy, replace};
+use authentication::{DeviceList, Succession, Violation};
 use codec::{Decode, Encode};
 use delivery_api::DeviceId;
-use std::collections::BTreeSet;
 use tree::Refusal;
 use wire::{Credential, LeafNode};
 
@@ -18,9 +17,9 @@ fn standing(seen: &[LeafNode], leaf: &LeafNode, now: u64) -> Result<(), Violatio
     policy.check_standing(&policy.verify(leaf).unwrap(), now)
 }
 
-fn revoking(seeds: &[u8], number: u64, root: u8) -> Option<RevocationList> {
-    let devices: BTreeSet<DeviceId> = seeds.iter().map(|seed| device(*seed)).collect();
-    Some(RevocationList::new(&name("alice"), &key(root), number, &devices).unwrap())
+/// The list that Alice's root signs.
+fn listing(number: u64, seeds: &[u8]) -> Option<DeviceList> {
+    Some(list("alice", 1, number, seeds))
 }
 
 #[test]
@@ -181,63 +180,82 @@ fn the_last_second_of_a_lifetime_counts_and_a_renewal_goes_on() {
 }
 
 #[test]
-fn members_must_go_once_revoked_or_expired_for_long() {
+fn members_must_go_once_they_are_not_listed_or_expired_for_long() {
     let long = NOW + 180 * DAY;
     let laptop = Person { device: 9, ..alice() }.leaf();
     let unheard = policy(&[]);
     assert_eq!(unheard.check_member(&laptop, long), Ok(()));
     assert_eq!(unheard.check_member(&laptop, long + 1), Err(Violation::Expired));
-    let heard = policy(&[Person { revocations: revoking(&[9], 1, 1), ..alice() }.leaf()]);
-    assert_eq!(heard.check_member(&laptop, NOW), Err(Violation::Revoked));
+    let heard = policy(&[Person { list: listing(2, &[2]), ..alice() }.leaf()]);
+    assert_eq!(heard.check_member(&laptop, NOW), Err(Violation::NotListed));
     assert_eq!(heard.check_member(&alice().leaf(), NOW), Ok(()));
+    // A device that came in although not even its own credential lists it.
+    let ghost = Person { device: 9, list: listing(3, &[2]), ..alice() }.leaf();
+    assert_eq!(unheard.check_member(&ghost, NOW), Err(Violation::NotListed));
 }
 
 #[test]
 fn a_list_that_the_account_did_not_sign_is_refused() {
-    let forged = Person { revocations: revoking(&[9], 1, 8), ..alice() };
-    assert_eq!(refusal(&forged.leaf()), Some(Violation::BadRevocationList));
-    let of_another = RevocationList::new(&name("bob"), &key(1), 1, &BTreeSet::new()).unwrap();
-    let moved = Person { revocations: Some(of_another), ..alice() };
-    assert_eq!(refusal(&moved.leaf()), Some(Violation::BadRevocationList));
+    let forged = Person { list: Some(list("alice", 8, 1, &[2])), ..alice() };
+    assert_eq!(refusal(&forged.leaf()), Some(Violation::BadDeviceList));
+    let moved = Person { list: Some(list("bob", 1, 1, &[2])), ..alice() };
+    assert_eq!(refusal(&moved.leaf()), Some(Violation::BadDeviceList));
 }
 
-/// Edge of `Violation::BadRevocationList`.
+/// Edge of `Violation::BadDeviceList`.
 #[test]
-fn a_list_names_up_to_sixty_four_devices() {
+fn a_list_names_up_to_thirty_two_devices() {
     let devices = |count: u8| (0..count).map(|n| DeviceId::new([n; 32])).collect();
-    let list = |count| RevocationList::new(&name("alice"), &key(1), 1, &devices(count));
-    let full = Person { revocations: Some(list(64).unwrap()), ..alice() };
+    let list = |count| DeviceList::new(&name("alice"), &key(1), 1, &devices(count));
+    let full = Person { list: Some(list(32).unwrap()), ..alice() };
     assert_eq!(refusal(&full.leaf()), None);
-    assert!(list(65).is_err());
+    assert!(list(33).is_err());
     // Nor is a longer one read, whoever signed it: its devices stand behind a length of two octets.
-    let mut bytes = list(64).unwrap().to_bytes();
-    bytes.splice(8..10, u16::try_from(0x4000 + 65 * 32).unwrap().to_be_bytes());
+    let mut bytes = list(32).unwrap().to_bytes();
+    bytes.splice(8..10, u16::try_from(0x4000 + 33 * 32).unwrap().to_be_bytes());
     bytes.splice(10..10, [0; 32]);
-    assert!(RevocationList::from_bytes(&bytes).is_err());
+    assert!(DeviceList::from_bytes(&bytes).is_err());
 }
 
 #[test]
-fn a_revoked_device_is_not_let_in_by_whoever_has_heard() {
-    let laptop = Person { device: 9, ..alice() }.leaf();
-    let phone = Person { revocations: revoking(&[9], 1, 1), ..alice() }.leaf();
-    assert_eq!(standing(&[laptop.clone(), phone.clone()], &laptop, NOW), Err(Violation::Revoked));
-    // An older list does not take it back, nor does a newer one that forgets.
-    let forgetful = |number| Person { revocations: revoking(&[], number, 1), ..alice() }.leaf();
+fn a_device_that_is_not_listed_is_not_let_in_by_whoever_has_heard() {
+    let laptop = Person { device: 9, list: listing(1, &[2, 9]), ..alice() }.leaf();
+    let phone = Person { list: listing(2, &[2]), ..alice() }.leaf();
+    assert_eq!(standing(&[laptop.clone(), phone.clone()], &laptop, NOW), Err(Violation::NotListed));
+    // An older list, or another one of the same number, does not take it back.
     for number in [1, 2] {
-        let seen = [phone.clone(), forgetful(number)];
-        assert_eq!(standing(&seen, &laptop, NOW), Err(Violation::Revoked), "number {number}");
+        let seen = [phone.clone(), Person { list: listing(number, &[2, 9]), ..alice() }.leaf()];
+        assert_eq!(standing(&seen, &laptop, NOW), Err(Violation::NotListed), "number {number}");
     }
     // A device whose own credential says so is not let in by anybody.
-    let honest = Person { revocations: revoking(&[2], 1, 1), ..alice() }.leaf();
-    assert_eq!(standing(&[], &honest, NOW), Err(Violation::Revoked));
+    let honest = Person { list: listing(1, &[9]), ..alice() }.leaf();
+    assert_eq!(standing(&[], &honest, NOW), Err(Violation::NotListed));
 }
 
-/// Edge of `Violation::Revoked`.
 #[test]
-fn the_other_devices_of_an_account_stay() {
-    let phone = Person { revocations: revoking(&[9], 1, 1), ..alice() }.leaf();
+fn a_list_by_a_former_root_lists_nobody() {
+    let step = Succession::new(&name("alice"), &key(1), &key(10)).unwrap();
+    let rotated = Person {
+        root: 10,
+        successions: vec![step],
+        list: Some(list("alice", 10, 2, &[2])),
+        ..alice()
+    };
+    let policy = policy(&[alice().leaf(), rotated.leaf()]);
+    let thief = Person { device: 9, list: listing(3, &[9]), ..alice() }.leaf();
+    assert_eq!(policy.check_member(&thief, NOW), Err(Violation::NotListed));
+    meet(&policy, &thief);
+    assert_eq!(policy.check_member(&rotated.leaf(), NOW), Ok(()));
+}
+
+/// Edge of `Violation::NotListed`.
+#[test]
+fn every_listed_device_of_an_account_stays() {
+    let phone = Person { list: listing(2, &[2, 9]), ..alice() }.leaf();
     assert_eq!(standing(std::slice::from_ref(&phone), &phone, NOW), Ok(()));
-    // Who has not heard lets it in; that is what eviction is for.
+    // Its credential has not changed over to the last list yet.
     let laptop = Person { device: 9, ..alice() }.leaf();
+    assert_eq!(standing(std::slice::from_ref(&phone), &laptop, NOW), Ok(()));
+    // Who has not heard lets it in; that is what eviction is for.
     assert_eq!(standing(&[], &laptop, NOW), Ok(()));
 }

@@ -2,11 +2,9 @@
 
 use crate::people::{NOW, Person, account_key, alice, key, meet, name, policy, provider, replace};
 use authentication::{
-    AccountPolicy, DeviceCredential, KeySource, KnownAccount, KnownAccounts, RevocationList,
-    Succession, Violation,
+    AccountPolicy, DeviceCredential, KeySource, KnownAccount, KnownAccounts, Succession, Violation,
 };
 use codec::{Decode, Encode};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use wire::{Credential, LeafNode};
 
@@ -88,15 +86,16 @@ fn nine_successions_are_not_read() {
     let eight = rotated(&roots).credential;
     let Credential::Basic(bytes) = &eight else { panic!("basic") };
     let added = step(9, 10).to_bytes();
-    // Before them is their length in two octets, behind them that there is no revocation list.
+    // Before them is their length in two octets, behind them the list of devices.
     let length = 8 * added.len();
-    let start = bytes.len() - 1 - length;
+    let end = bytes.len() - crate::people::list("alice", 9, 1, &[2]).to_bytes().len();
+    let start = end - length;
     let header = u16::try_from(0x4000 + length).unwrap().to_be_bytes();
     assert_eq!(bytes[start - 2..start], header);
     let mut nine = bytes.to_vec();
     let header = u16::try_from(0x4000 + length + added.len()).unwrap().to_be_bytes();
     nine.splice(start - 2..start, header);
-    nine.splice(bytes.len() - 1..bytes.len() - 1, added);
+    nine.splice(end..end, added);
     assert!(DeviceCredential::read(&eight).is_ok());
     let refused = DeviceCredential::read(&Credential::basic(&nine)).err();
     assert_eq!(refused, Some(Violation::NotADeviceCredential));
@@ -114,11 +113,10 @@ fn a_root_that_was_given_by_hand_is_what_counts() {
 
 #[test]
 fn what_is_known_survives_its_encoding() {
-    let list = BTreeSet::from([crate::people::device(9)]);
-    let revocations = Some(RevocationList::new(&name("alice"), &key(10), 3, &list).unwrap());
-    let rotated = Person { root: 10, successions: vec![step(1, 10)], revocations, ..alice() };
+    let list = Some(crate::people::list("alice", 10, 3, &[2, 9]));
+    let rotated = Person { root: 10, successions: vec![step(1, 10)], list, ..alice() };
     let policy = policy(&[alice().leaf(), rotated.leaf()]);
     let known = policy.known().get(&name("alice")).unwrap();
-    assert!(known.has_revoked(&crate::people::device(9)));
+    assert_eq!((known.list_number(), known.devices().len()), (3, 2));
     assert_eq!(KnownAccount::from_bytes(&known.to_bytes()), Ok(known));
 }

@@ -1,4 +1,4 @@
-//! The devices that an account takes its word back for.
+//! The devices of an account, as its root key lists them.
 
 use crate::account_key::is_signed;
 use crate::statement::{encode_name, to_be_signed};
@@ -8,19 +8,21 @@ use crypto::{CryptoError, Provider, Signer};
 use delivery_api::{DeviceId, Name};
 use std::collections::BTreeSet;
 
-/// How many devices a list can name. It travels in every leaf of its account.
-pub const REVOKED_DEVICES_MAX: usize = 64;
+/// How many devices an account can have. The list travels in every leaf of its account.
+pub const DEVICES_MAX: usize = 32;
 
-/// The revoked devices of an account, signed by its root key. A later list has a higher number, and
-/// names every device that an earlier one names.
+/// The devices of an account, signed by its root key. A later list has a higher number, and what it
+/// does not name is no device of the account any more. It travels with every device's credential,
+/// so nobody but the root key's holder adds a device, and nobody hides one from who has seen the
+/// list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RevocationList {
+pub struct DeviceList {
     number: u64,
     devices: Vec<DeviceId>,
     signature: Opaque,
 }
 
-codec::fields!(RevocationList { number, devices <= REVOKED_DEVICES_MAX, signature });
+codec::fields!(DeviceList { number, devices <= DEVICES_MAX, signature });
 
 fn tbs(name: &Name, account: &AccountKey, number: u64, devices: &[DeviceId]) -> Vec<u8> {
     struct Content<'a>(&'a Name, &'a AccountKey, u64, &'a [DeviceId]);
@@ -32,22 +34,21 @@ fn tbs(name: &Name, account: &AccountKey, number: u64, devices: &[DeviceId]) -> 
             self.3.encode(writer);
         }
     }
-    to_be_signed("revocation list", &Content(name, account, number, devices))
+    to_be_signed("device list", &Content(name, account, number, devices))
 }
 
-impl RevocationList {
+impl DeviceList {
     /// A list with a number that its account has not used before.
     ///
     /// # Errors
-    /// The signer fails or is no Ed25519 key, or there are more than [`REVOKED_DEVICES_MAX`]
-    /// devices.
+    /// The signer fails or is no Ed25519 key, or there are more than [`DEVICES_MAX`] devices.
     pub fn new(
         name: &Name,
         root: &dyn Signer,
         number: u64,
         devices: &BTreeSet<DeviceId>,
     ) -> Result<Self, CryptoError> {
-        if devices.len() > REVOKED_DEVICES_MAX {
+        if devices.len() > DEVICES_MAX {
             return Err(CryptoError::InvalidLength);
         }
         let devices: Vec<DeviceId> = devices.iter().copied().collect();
@@ -68,6 +69,12 @@ impl RevocationList {
         &self.devices
     }
 
+    /// Whether it names a device.
+    #[must_use]
+    pub fn names(&self, device: &DeviceId) -> bool {
+        self.devices.contains(device)
+    }
+
     pub(crate) fn verify(
         &self,
         provider: &dyn Provider,
@@ -77,7 +84,7 @@ impl RevocationList {
         if is_signed(provider, &account.0, &message, &self.signature) {
             Ok(())
         } else {
-            Err(Violation::BadRevocationList)
+            Err(Violation::BadDeviceList)
         }
     }
 }
