@@ -2,8 +2,8 @@
 //! section 5.3.1; RFC 9750, section 4).
 //!
 //! * An account is a name and a *root key*, made by its owner. The root signs a
-//!   [`DeviceStatement`] for each device, with a lifetime, on the strength of the [`DeviceCard`] that
-//!   the device signs; and the [`DeviceList`]. All of them travel in the leaf as a
+//!   [`DeviceStatement`] for each device, with a lifetime, on the strength of the [`DeviceCard`]
+//!   that the device signs; and the [`DeviceList`]. All of them travel in the leaf as a
 //!   [`DeviceCredential`].
 //! * [`AccountPolicy`] judges leaves by them: [`AccountPolicy::verify`] says whose a leaf is, and
 //!   [`AccountPolicy::check_standing`] whether it may be let in today,
@@ -18,7 +18,7 @@
 //! # Two kinds of question
 //!
 //! What a leaf says and who signed it is the same for everybody at any time; a leaf that fails
-//! there is refused wherever it appears. Whether it has expired or is still listed depends on the clock
+//! there is refused wherever it appears. Whether it has expired or is still listed depends on the
 //! and on what a client has heard. If that decided about the commits of others, members of one
 //! group would part ways over it, and whoever reads late would be shut out by the past. So it is
 //! asked where the answer is one's own: before adding somebody, and to remove who is in.

@@ -10,11 +10,12 @@ use crate::{Error, Event, GroupId, Home, Identity, Misuse, ServiceFault, StoreKe
 use authentication::{AccountKey, KnownAccount};
 use crypto::Crypto;
 use delivery_api::log::LogPage;
-use delivery_api::{DeviceId, Name, Position, Problem};
+use delivery_api::{Name, Position, Problem};
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 mod agreement;
+mod devices;
 mod examine;
 mod files;
 mod follow;
@@ -81,7 +82,12 @@ impl Account {
         transport: Arc<dyn Transport>,
     ) -> Result<Self, Error> {
         let name = Name::new(name).ok_or_else(|| Misuse::InvalidName(name.to_owned()))?;
-        let mut account = Self::over(Engine::create(home, &name, server, setup())?, transport);
+        Self::begin(home, Engine::create(home, &name, server, setup())?, transport)
+    }
+
+    /// Registers a device that was just made.
+    fn begin(home: &Home, engine: Engine, transport: Arc<dyn Transport>) -> Result<Self, Error> {
+        let mut account = Self::over(engine, transport);
         match account.drive() {
             Ok(()) => Ok(account),
             Err(error @ Error::Offline(_)) if account.engine.knows_service() => Err(error),
@@ -174,25 +180,6 @@ impl Account {
     pub fn trust(&mut self, name: &str, key: &str) -> Result<(), Error> {
         let key = AccountKey::from_hex(key).ok_or(Misuse::InvalidKey)?;
         self.engine.trust(&parse_name(name)?, key)
-    }
-
-    /// Makes a new root key for the account, and tells all groups.
-    ///
-    /// # Errors
-    /// The service cannot be reached: the groups learn of it later.
-    pub fn rotate_root(&mut self) -> Result<(), Error> {
-        self.engine.rotate_root(now())?;
-        self.drive()
-    }
-
-    /// Revokes a device of this account, given by its 64 hexadecimal digits, and tells all groups.
-    ///
-    /// # Errors
-    /// It is no device, or as [`Account::rotate_root`].
-    pub fn revoke(&mut self, device: &str) -> Result<(), Error> {
-        let device = DeviceId::from_hex(device).ok_or(Misuse::InvalidKey)?;
-        self.engine.revoke(device, now())?;
-        self.drive()
     }
 
     /// The delivery service's address.

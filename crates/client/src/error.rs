@@ -46,6 +46,8 @@ pub enum Misuse {
     FileTooLarge,
     /// The group cannot be used: the client was removed, or following it is not safe.
     GroupUnusable(String),
+    /// A code is mistyped, or not of the kind that is asked for.
+    InvalidCode,
     /// A key or device is not 64 hexadecimal digits.
     InvalidKey,
     /// A file's name or media type is empty, too long, or has characters that it must not have.
@@ -58,6 +60,8 @@ pub enum Misuse {
     InvalidPolicy(&'static str),
     /// The service's address is not a [`ServiceAddress`](crate::transport::ServiceAddress).
     InvalidServer(String),
+    /// The device is not on the account's list.
+    NoSuchDevice(String),
     /// There is no such group.
     NoSuchGroup(String),
     /// The event is not about a file.
@@ -70,6 +74,10 @@ pub enum Misuse {
     NotAMember(String),
     /// The group's policy does not allow it.
     Policy(crate::PolicyViolation),
+    /// The device waits to be linked to its account.
+    NotLinked,
+    /// The account's root key is not on this device.
+    NoRootKey,
     /// Removing oneself takes somebody else.
     RemovesSelf,
     /// The message is too long.
@@ -126,6 +134,7 @@ impl fmt::Display for Misuse {
             Self::InvalidGroupName => {
                 formatter.write_str("a group's name has 1 to 100 bytes and no control characters")
             }
+            Self::InvalidCode => formatter.write_str("the code is mistyped, or of another kind"),
             Self::InvalidKey => {
                 formatter.write_str("a key or device is written as 64 hexadecimal digits")
             }
@@ -142,6 +151,9 @@ impl fmt::Display for Misuse {
                 )
             }
             Self::NoSuchFile => formatter.write_str("there is no such file"),
+            Self::NoSuchDevice(device) => {
+                write!(formatter, "the account has no device {device}")
+            }
             Self::NoSuchGroup(name) => write!(formatter, "there is no group `{name}`"),
             Self::InvalidPolicy(bound) => {
                 write!(formatter, "this is no policy for a group: {bound}")
@@ -152,6 +164,12 @@ impl fmt::Display for Misuse {
                 write!(formatter, "the group's policy forbids it: {violation}")
             }
             Self::NotAMember(name) => write!(formatter, "`{name}` is not in the group"),
+            Self::NotLinked => formatter
+                .write_str("this device is not linked yet: have its code confirmed on another one"),
+            Self::NoRootKey => formatter.write_str(
+                "the account's root key is not on this device: use the device that has it, \
+                 or import the recovery code",
+            ),
             Self::RemovesSelf => formatter.write_str("only somebody else can remove this account"),
             Self::TextTooLong => formatter.write_str("the message is too long"),
             Self::UnknownAccount(name) => write!(

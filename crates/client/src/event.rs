@@ -137,6 +137,38 @@ kinds! {
             /// Who.
             name: String,
         }
+        /// An account that is in the group came in with one more device.
+        20 DeviceAdded {
+            /// Who added it.
+            by: String,
+            /// The account.
+            name: String,
+            /// The device, as 64 hexadecimal digits.
+            device: String,
+        }
+        /// A device of an account went, and the account is still in the group.
+        21 DeviceRemoved {
+            /// Who removed it.
+            by: String,
+            /// The account.
+            name: String,
+            /// The device, as 64 hexadecimal digits.
+            device: String,
+        }
+        /// A member's device is not on its account's list, or not any more. It will be removed.
+        22 DeviceNotListed {
+            /// The account.
+            name: String,
+            /// The device, as 64 hexadecimal digits.
+            device: String,
+        }
+        /// This device is now one of its account's.
+        23 Linked {}
+        /// This client recovered its account and asked to be taken into its groups again.
+        24 Recovering {
+            /// The groups' names.
+            groups: Vec<String>,
+        }
         /// Somebody shared a file: [`crate::Account::save_file`] fetches it.
         40 File {
             /// Who sent it.

@@ -5,8 +5,10 @@
 //!   [`Account::update_keys`]; to hear, [`Account::receive`] and [`Account::follow`].
 //! * To share files: [`Account::send_file`], [`Account::save_file`].
 //! * To be sure whom one talks to: [`Account::safety_number`], [`Account::authenticator`],
-//!   [`Account::trust`]; to look after one's own keys, [`Account::rotate_root`] and
-//!   [`Account::revoke`].
+//!   [`Account::trust`]; to look after one's own keys, [`Account::rotate_root`],
+//!   [`Account::recovery_code`].
+//! * To have several devices: [`Account::create_linked`] and [`Account::link`],
+//!   [`Account::revoke`]; to come back with nothing left but the code, [`Account::recover`].
 //! * To look: [`Account::groups`], [`Account::group`], [`Account::history`].
 //! * To see whether all is well: [`Account::examine`], [`examine_folder`].
 //! * To bring another network, implement [`transport::Transport`]. To drive everything by hand, as
@@ -36,6 +38,7 @@
 //! ```
 
 mod account;
+mod code;
 mod direct;
 pub mod engine;
 mod error;
@@ -52,7 +55,7 @@ pub mod transport;
 
 pub use account::{Account, Attachment, Peek, Waker};
 pub use authentication::{AccountKey, KeySource, KnownAccount};
-pub use engine::{Done, GroupState, GroupSummary, PolicyViolation};
+pub use engine::{AccountDevice, Done, GroupState, GroupSummary, PolicyViolation};
 pub use error::{Error, Misuse, ServiceFault};
 pub use event::{Event, EventKind};
 pub use examination::{Finding, Verdict, examine_folder};

@@ -1,8 +1,9 @@
 //! The account at the service: its key, our device, our name.
 
 use super::asked::Asked;
+use super::keys::{BackupKeys, public_key};
 use super::{Engine, Task};
-use crate::{Error, ServiceFault};
+use crate::{Error, Misuse, ServiceFault};
 use delivery_api::directory::NameRecord;
 use delivery_api::request::{self, Failure};
 use delivery_api::service::{Done, PROTOCOL_VERSION, ServiceInfo};
@@ -23,13 +24,39 @@ impl Engine {
 
     pub(super) fn ask_register(&self, now: u64) -> Result<Asked, Error> {
         let request = request::register_device(self.keys.device_id());
-        Ok(Asked::Register(self.keys.sign_as_device(request, now)?))
+        let then = match (&self.keys.owner, &self.keys.credential) {
+            (Some(_), _) => Task::RegisterOwner,
+            // Whoever has a credential and not the root key has no say over the name.
+            _ => Task::PutCard,
+        };
+        Ok(Asked::Register(self.keys.sign_as_device(request, now)?, then))
+    }
+
+    /// The key that owns the name is a device to the service.
+    pub(super) fn ask_register_owner(&self, now: u64) -> Result<Asked, Error> {
+        let owner = self.keys.owner.as_ref().ok_or(Misuse::NoRootKey)?;
+        let request = request::register_device(public_key(owner)?.device());
+        let request = self.keys.sign(request, owner, now)?;
+        Ok(Asked::Register(request, Task::RegisterBackup))
+    }
+
+    /// So is the inbox for backups.
+    pub(super) fn ask_register_backup(&self, now: u64) -> Result<Asked, Error> {
+        let keys = BackupKeys::of(&self.keys.suite, self.keys.root()?)?;
+        let request = request::register_device(keys.address()?.device);
+        let request = self.keys.sign(request, &keys.device, now)?;
+        Ok(Asked::Register(request, Task::PutName))
     }
 
     pub(super) fn ask_put_name(&self, now: u64) -> Result<Asked, Error> {
-        let record = NameRecord { devices: vec![self.keys.device_id()] };
-        let request = request::put_name(self.keys.identity.name.clone(), &record);
-        Ok(Asked::PutName(self.keys.sign_as_device(request, now)?))
+        let mut devices: Vec<_> = self.listed().into_iter().collect();
+        if devices.is_empty() {
+            // Whoever asks for the account learns from it that it was given up.
+            devices.push(self.keys.device_id());
+        }
+        let owner = self.keys.owner.as_ref().ok_or(Misuse::NoRootKey)?;
+        let request = request::put_name(self.keys.identity.name.clone(), &NameRecord { devices });
+        Ok(Asked::PutName(self.keys.sign(request, owner, now)?))
     }
 
     pub(super) fn name_put(&mut self, answer: Result<Done, Failure>) -> Result<(), Error> {

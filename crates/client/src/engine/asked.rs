@@ -1,31 +1,39 @@
 //! Requests in flight: what was asked, and what for.
 
+use super::Task;
 use crate::GroupId;
 use crate::engine::locate::Search;
+use crate::store::Invitee;
 use crate::transport::HttpRequest;
 use codec::Decode;
+use crypto::Secret;
+use delivery_api::blob::Blob;
 use delivery_api::directory::NameRecord;
 use delivery_api::inbox::InboxPage;
 use delivery_api::key_package::{ClaimedKeyPackage, Stock};
 use delivery_api::log::{LogPage, Receipt};
 use delivery_api::repair::Repaired;
 use delivery_api::service::{Done, ServiceInfo};
-use delivery_api::{Name, Position, Request};
+use delivery_api::{BlobId, Name, Position, Request};
 
 /// A request that waits for its answer.
 pub(super) enum Asked {
     Acknowledge(Request<Done>, Vec<u64>),
-    Claim(Request<ClaimedKeyPackage>, u64, Name),
+    Claim(Request<ClaimedKeyPackage>, u64, Invitee),
     CreateLog(Request<Done>, GroupId),
+    FetchCard(Request<Blob>, BlobId, Secret),
     Locate(Request<LogPage>, GroupId, Search),
     Lookup(Request<NameRecord>, u64, Name),
+    PutCard(Request<Done>),
     PutItem(Request<Done>),
+    PutNotice(Request<Done>, u64),
     PutName(Request<Done>),
+    ReadBackups(Request<InboxPage>),
     ReadInbox(Request<InboxPage>),
     ReadLog(Request<LogPage>, GroupId),
-    Register(Request<Done>),
     Rejoin(Request<Receipt>, GroupId),
     Repair(Request<Repaired>, GroupId, Position),
+    Register(Request<Done>, Task),
     ServiceInfo(Request<ServiceInfo>),
     Stock(Request<Stock>),
     Submit(Request<Receipt>, GroupId),
@@ -39,13 +47,16 @@ impl Asked {
             Self::Acknowledge(request, _) => http(request),
             Self::Claim(request, ..) => http(request),
             Self::CreateLog(request, _)
+            | Self::PutCard(request)
             | Self::PutItem(request)
-            | Self::PutName(request)
-            | Self::Register(request) => http(request),
+            | Self::PutName(request) => http(request),
+            Self::FetchCard(request, ..) => http(request),
+            Self::PutNotice(request, _) => http(request),
+            Self::Register(request, _) => http(request),
             Self::Locate(request, ..) | Self::ReadLog(request, _) => http(request),
             Self::Lookup(request, ..) => http(request),
-            Self::ReadInbox(request) => http(request),
             Self::Repair(request, ..) => http(request),
+            Self::ReadBackups(request) | Self::ReadInbox(request) => http(request),
             Self::ServiceInfo(request) => http(request),
             Self::Stock(request) | Self::Upload(request, _) => http(request),
             Self::Rejoin(request, _) | Self::Submit(request, _) => http(request),

@@ -3,6 +3,7 @@
 //! | change | event |
 //! |---|---|
 //! | a member is added | `MemberAdded` |
+//! | an account's device is added or removed, and others of its devices stay | `DeviceAdded`, `DeviceRemoved` |
 //! | a member is removed by another | `MemberRemoved` |
 //! | the same, of a member that was idle as this client saw it too | `MemberEvicted` |
 //! | a member is removed as it wished | `MemberLeft` |
@@ -16,7 +17,9 @@ use crate::EventKind;
 use crate::id::LogExtension;
 use crate::identity::{Identity, identity_of};
 use crate::policy::GroupPolicy;
+use delivery_api::Name;
 use mls::{EpochChange, Group, LeafIndex, ProposalSender, ProposalType};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use wire::LeafNode;
 
@@ -26,8 +29,8 @@ pub(super) fn name_of(identity: Option<Identity>) -> String {
     identity.map_or_else(|| "?".to_owned(), |identity| identity.name.to_string())
 }
 
-/// The name of who committed, while the group is still in the old epoch.
-pub(super) fn committer(group: &Group, change: &EpochChange) -> String {
+/// Who committed, while the group is still in the old epoch.
+pub(super) fn committer(group: &Group, change: &EpochChange) -> Option<Identity> {
     let joins = change.committer.and_then(|committer| {
         change.added.iter().find(|(index, _)| change.external && *index == committer)
     });
@@ -36,7 +39,24 @@ pub(super) fn committer(group: &Group, change: &EpochChange) -> String {
         (None, Some(index)) => group.member(index.as_u32()).map(|member| member.leaf),
         (None, None) => None,
     };
-    name_of(leaf.as_deref().and_then(identity_of))
+    leaf.as_deref().and_then(identity_of)
+}
+
+/// The accounts of those who come or go that have a device in the group before and after the
+/// commit: of them only devices come or go.
+fn staying(group: &Group, change: &EpochChange) -> BTreeSet<Name> {
+    let names = |leaves: &[(LeafIndex, Arc<LeafNode>)]| -> BTreeSet<Name> {
+        leaves.iter().filter_map(|(_, leaf)| Some(identity_of(leaf)?.name)).collect()
+    };
+    let (added, removed) = (names(&change.added), names(&change.removed));
+    let mut stays: BTreeSet<Name> = added.intersection(&removed).cloned().collect();
+    if !added.is_empty() || !removed.is_empty() {
+        let goes = |index| change.removed.iter().any(|(removed, _)| *removed == index);
+        let rest = group.members().filter(|member| !goes(member.index));
+        let names = rest.filter_map(|member| Some(identity_of(&member.leaf)?.name));
+        stays.extend(names.filter(|name| added.contains(name) || removed.contains(name)));
+    }
+    stays
 }
 
 /// What happens to the members and to what they agree on, told while the group is still in the old
@@ -53,6 +73,8 @@ pub(super) fn before(
         return vec![EventKind::MemberRejoined { name: by() }];
     }
     let mut kinds = Vec::new();
+    let mut stays = staying(group, change);
+    let stays_in = |leaf: &LeafNode| identity_of(leaf).filter(|it| stays.contains(&it.name));
     let removes = change.proposed.iter().filter(|(_, it)| *it == ProposalType::REMOVE);
     for ((sender, _), (index, leaf)) in removes.zip(&change.removed) {
         let name = name_of(identity_of(leaf));
@@ -61,6 +83,10 @@ pub(super) fn before(
         kinds.push(match (mine, wished) {
             (true, true) => EventKind::LeftGroup { by: by() },
             (true, false) => EventKind::RemovedFromGroup { by: by() },
+            (false, false) if let Some(identity) = stays_in(leaf) => {
+                let device = identity.device.to_string();
+                EventKind::DeviceRemoved { by: by(), name, device }
+            }
             (false, true) => EventKind::MemberLeft { by: by(), name },
             (false, false) if is_idle(*index) => EventKind::MemberEvicted { by: by(), name },
             (false, false) => EventKind::MemberRemoved { by: by(), name },
@@ -74,8 +100,13 @@ pub(super) fn before(
         kinds.retain(is_about_us);
         return kinds;
     }
-    for (_, leaf) in &change.added {
-        kinds.push(EventKind::MemberAdded { by: by(), name: name_of(identity_of(leaf)) });
+    for identity in change.added.iter().filter_map(|(_, leaf)| identity_of(leaf)) {
+        let (name, device) = (identity.name.to_string(), identity.device.to_string());
+        // The first device of an account that comes is the member.
+        kinds.push(match stays.insert(identity.name) {
+            true => EventKind::MemberAdded { by: by(), name },
+            false => EventKind::DeviceAdded { by: by(), name, device },
+        });
     }
     if let Some(extensions) = &change.extensions {
         let what = GroupPolicy::read(extensions).map(|new| policy_of(group).differences(&new));

@@ -1,12 +1,12 @@
 //! What the application asks of groups: make one, change one, say something, look.
 
 use super::asked::Asked;
-use super::issue::find;
+use super::issue::leaves_of;
 use super::keys::access_seed;
 use super::leave::{check_staying, is_leaving};
 use super::rejoin::note_means;
 use super::repair::note_segment;
-use super::{Engine, OpenGroup, check_usable, keys};
+use super::{Engine, OpenGroup, Task, check_usable, keys};
 use crate::id::{LogExtension, is_group_name};
 use crate::identity::identity_of;
 use crate::message::{Content, TEXT_BYTES_MAX};
@@ -109,6 +109,9 @@ impl Engine {
             return Err(Misuse::InvalidGroupName.into());
         }
         self.renew(now)?;
+        if self.keys.credential.is_none() {
+            return Err(Misuse::NotLinked.into());
+        }
         let mut log = [0; 32];
         self.random.fill(&mut log)?;
         let log = LogId::new(log);
@@ -190,7 +193,9 @@ impl Engine {
         let Some(mut record) = transaction.group_record(group)? else { return Ok(()) };
         record.status = GroupStatus::Active;
         transaction.put_group(&record)?;
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        self.plan.push_back(Task::BackUp);
+        Ok(())
     }
 
     /// Wants somebody added; the outcome is had under the number that is returned.
@@ -212,7 +217,7 @@ impl Engine {
     pub fn remove(&mut self, group: &GroupId, names: &[Name]) -> Result<u64, Error> {
         let open = self.take_open(group)?;
         let me = &self.keys.identity.name;
-        let missing = names.iter().find(|name| find(&open.group, name).is_none());
+        let missing = names.iter().find(|name| leaves_of(&open.group, name).is_empty());
         let missing = missing.map(|name| Misuse::NotAMember(name.to_string()));
         let misuse = names.contains(me).then_some(Misuse::RemovesSelf).or(missing);
         self.open.insert(group.clone(), open);

@@ -40,8 +40,8 @@ enum Joining {
 struct Joined {
     record: GroupRecord,
     group: mls::Group,
-    /// Somebody has revoked a device.
-    revoked: bool,
+    /// The devices of an account have changed.
+    changed: bool,
 }
 
 impl Engine {
@@ -79,23 +79,18 @@ impl Engine {
         if item.kind == ItemKind::Direct {
             // Before it counts as dealt with; whatever it leads to happens once.
             self.take_direct(&item.bytes, now)?;
+            return self.take_notice(item, now).map(|()| true);
         }
         let transaction = self.store.transaction()?;
-        let joining = match item.kind {
-            ItemKind::Welcome => {
-                Some(join((&self.client, &self.policy), &transaction, &item.bytes, now)?)
-            }
-            ItemKind::Direct => None,
-        };
+        let joining = join((&self.client, &self.policy), &transaction, &item.bytes, now)?;
         transaction.put_inbox_done(item.number)?;
         match joining {
-            None => transaction.commit()?,
-            Some(Joining::Joined(joined)) => {
+            Joining::Joined(joined) => {
                 transaction.commit()?;
                 self.joined(*joined);
             }
-            Some(Joining::MemberAlready) if self.put_off.insert(item.number) => return Ok(false),
-            Some(Joining::MemberAlready) => {
+            Joining::MemberAlready if self.put_off.insert(item.number) => return Ok(false),
+            Joining::MemberAlready => {
                 drop(transaction);
                 if self.join_again(item, now)? {
                     return Ok(true);
@@ -105,14 +100,14 @@ impl Engine {
                 let reason = "this account is in the group already".to_owned();
                 put_away(transaction, reason)?;
             }
-            Some(Joining::Unusable(reason)) => put_away(transaction, reason)?,
+            Joining::Unusable(reason) => put_away(transaction, reason)?,
         }
         Ok(true)
     }
 
     /// A group was joined, durably.
-    fn joined(&mut self, Joined { record, group, revoked }: Joined) {
-        if revoked {
+    fn joined(&mut self, Joined { record, group, changed }: Joined) {
+        if changed {
             self.tend_soon();
         }
         self.plan.push_back(Task::Locate(record.id.clone(), Search::End));
@@ -120,6 +115,7 @@ impl Engine {
         self.open.insert(record.id, open);
         // A key package was used.
         self.plan.push_back(Task::Stock);
+        self.plan.push_back(Task::BackUp);
     }
 
     /// Joins a group that this client has lost and was added to again, in place of what it has left
@@ -277,7 +273,7 @@ fn join(
     let renewed_at = if was_last_resort { 0 } else { now };
     transaction.begin_schedule(&record.id, now, renewed_at)?;
     note_means(transaction, &group)?;
-    let revoked = learn(accounts, transaction, group.members().map(|member| member.leaf))?;
+    let changed = learn(accounts, transaction, group.members().map(|member| member.leaf))?;
     transaction.add_event(&NewEvent {
         group: Some(record.id.clone()),
         position: Position::START,
@@ -286,7 +282,7 @@ fn join(
         message_id: None,
         unread: true,
     })?;
-    Ok(Joining::Joined(Box::new(Joined { record, group, revoked })))
+    Ok(Joining::Joined(Box::new(Joined { record, group, changed })))
 }
 
 /// What an error of the MLS library means for a Welcome: mostly that it is of no use.

@@ -15,13 +15,15 @@ use crate::store::{
 use crate::{Error, Misuse, StoreError};
 use authentication::Violation;
 use codec::{Decode, Encode, Opaque};
+use crypto::Random;
 use delivery_api::directory::NameRecord;
 use delivery_api::key_package::{ClaimKeyPackage, ClaimedKeyPackage};
 use delivery_api::log::{Append, CommitBundle, Lane, WelcomeDelivery};
 use delivery_api::request::{self, Failure};
 use delivery_api::{DeviceId, IdempotencyKey, Name, Position, Problem, PublicKey};
 use mls::{CommitOptions, NewCommit, Propose, Suite};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use wire::{KeyPackage, KeyPackageRef, MlsMessage, MlsMessageBody};
 
 /// Bytes of an idempotency key.
@@ -74,10 +76,10 @@ impl Engine {
             return Ok(Some(task));
         }
         let mut open = self.take_open(&record.group)?;
-        if let Intent::Add(invitees) = &mut record.intent {
+        if let Some(invitees) = record.intent.invitees_mut() {
             // Somebody else may have been faster.
-            let present = |name: &Name| find(&open.group, name).is_some();
-            invitees.retain(|invitee| !present(&invitee.name));
+            let present = devices_of(&open.group);
+            invitees.retain(|it| it.device.is_none_or(|device| !present.contains(&device)));
             let missing = invitees.iter().find_map(|invitee| {
                 let claim = || invitee.key_package.is_none().then_some(Task::Claim(record.number));
                 invitee.device.is_none().then_some(Task::Lookup(record.number)).or_else(claim)
@@ -122,7 +124,7 @@ impl Engine {
         now: u64,
     ) -> Result<Made, Error> {
         let seen = LastSeen::new(group.position, group.chain_hash).to_bytes();
-        let idempotency_key = self.idempotency_key()?;
+        let idempotency_key = idempotency_key(&mut *self.random)?;
         let proposed = open.group.pending_proposals().next().is_some();
         let is_locked = self.holds_lock(&group.id)?;
         let transaction = self.store.transaction()?;
@@ -152,7 +154,9 @@ impl Engine {
                 options.welcome_per_member = true;
                 options.leaf.credential = self.keys.new_credential(&open.group);
                 let suite = &self.keys.suite;
-                let Some((options, recipients)) = contents(options, intent, open, suite)? else {
+                let must_go = |leaf: &wire::LeafNode| self.policy.check_member(leaf, now).is_err();
+                let of = (&open.group, suite);
+                let Some((options, recipients)) = contents(options, intent, of, &must_go)? else {
                     return Ok(Made::Nothing);
                 };
                 let effect = open.group.commit(options, now, &mut *self.random)?;
@@ -175,10 +179,7 @@ impl Engine {
     }
 
     pub(super) fn idempotency_key(&mut self) -> Result<IdempotencyKey, Error> {
-        let mut bytes = [0; IDEMPOTENCY_KEY_LENGTH];
-        self.random.fill(&mut bytes)?;
-        // The length is within the type's bounds.
-        IdempotencyKey::new(&bytes).ok_or(crypto::CryptoError::InvalidLength.into())
+        idempotency_key(&mut *self.random)
     }
 
     /// A new message id.
@@ -190,7 +191,7 @@ impl Engine {
 
     pub(super) fn ask_lookup(&mut self, intent: u64) -> Result<Option<Asked>, Error> {
         let Some(record) = self.intent(intent)? else { return Ok(None) };
-        let name = invitees(&record.intent).iter().find(|invitee| invitee.device.is_none());
+        let name = record.intent.invitees().iter().find(|invitee| invitee.device.is_none());
         let Some(name) = name.map(|invitee| invitee.name.clone()) else { return Ok(None) };
         Ok(Some(Asked::Lookup(request::get_name(name.clone()), intent, name)))
     }
@@ -202,61 +203,103 @@ impl Engine {
         intent: u64,
         name: &Name,
     ) -> Result<(), Error> {
-        let Some(record) = self.intent(intent)? else { return Ok(()) };
+        let Some(mut record) = self.intent(intent)? else { return Ok(()) };
         let devices = match answer {
             Ok(record) => record.devices,
             Err(failure) => return self.fail_or_stop(&record, failure),
         };
-        // Whose device it is, its key package says.
-        match devices.first().copied().ok_or(Error::Refused(Problem::UnknownName)) {
-            Ok(device) => self.put_invitee(record, name, |invitee| invitee.device = Some(device)),
-            Err(error) => self.finish(&record, Err(error)),
+        if devices.is_empty() {
+            return self.finish(&record, Err(Error::Refused(Problem::UnknownName)));
         }
+        // Whose devices they are, their key packages say, and whether these are all.
+        if let Some(invitees) = record.intent.invitees_mut() {
+            invitees.retain(|invitee| invitee.name != *name);
+            invitees.extend(devices.into_iter().map(|device| invitee(name, device)));
+        }
+        self.put_intent(&record)
     }
 
     pub(super) fn ask_claim(&mut self, intent: u64, now: u64) -> Result<Option<Asked>, Error> {
         let Some(record) = self.intent(intent)? else { return Ok(None) };
         let lacks = |invitee: &&Invitee| invitee.key_package.is_none();
-        let invitee = invitees(&record.intent).iter().find(lacks);
-        let Some((name, Some(device))) =
-            invitee.map(|invitee| (invitee.name.clone(), invitee.device))
-        else {
-            return Ok(None);
-        };
+        let invitee = record.intent.invitees().iter().find(lacks).cloned();
+        let Some(invitee) = invitee else { return Ok(None) };
+        let Some(device) = invitee.device else { return Ok(None) };
         let request = request::claim_key_package(device, &ClaimKeyPackage { suite: SUITE.0 });
-        Ok(Some(Asked::Claim(self.keys.sign_as_device(request, now)?, intent, name)))
+        Ok(Some(Asked::Claim(self.keys.sign_as_device(request, now)?, intent, invitee)))
     }
 
-    /// Takes a key package, if it is of whom it should be.
+    /// Takes a key package, if it is of whom it should be. Its credential says which devices the
+    /// account has: those that the service did not tell of are asked for as well, and those that
+    /// are not listed are left out.
     pub(super) fn claimed(
         &mut self,
         answer: Result<ClaimedKeyPackage, Failure>,
         intent: u64,
-        (name, now): (&Name, u64),
+        (asked, now): (&Invitee, u64),
     ) -> Result<(), Error> {
-        let Some(record) = self.intent(intent)? else { return Ok(()) };
+        let Some(mut record) = self.intent(intent)? else { return Ok(()) };
         let bytes = match answer {
             Ok(claimed) => claimed.key_package,
-            Err(failure) => return self.fail_or_stop(&record, failure),
+            Err(Failure::Problem(problem)) if is_final(&problem) => {
+                return self.leave_out(record, asked, Error::Refused(problem));
+            }
+            Err(failure) => return Err(failure.into()),
         };
-        let device = invitees(&record.intent).iter().find(|invitee| invitee.name == *name);
-        let device = device.and_then(|invitee| invitee.device);
-        let verified = read_key_package(&bytes).and_then(|key_package| {
-            let refused = |violation: Violation| Error::Untrusted(violation.to_string());
-            let vouched = self.policy.verify(&key_package.leaf_node).map_err(refused)?;
-            self.policy.check_standing(&vouched, now).map_err(refused)?;
-            Ok(identity(vouched.credential()))
-        });
-        match verified {
-            Ok(identity) if identity.name == *name && Some(identity.device) == device => {
-                self.put_invitee(record, name, |invitee| invitee.key_package = Some(bytes))
-            }
-            Ok(_) => {
-                let text = format!("the service gave a key package of somebody else for {name}");
-                self.finish(&record, Err(Error::Untrusted(text)))
-            }
-            Err(error) => self.finish(&record, Err(error)),
+        let refused = |violation: Violation| Error::Untrusted(violation.to_string());
+        let verified = read_key_package(&bytes)
+            .and_then(|it| self.policy.verify(&it.leaf_node).map_err(refused));
+        let vouched = match verified {
+            Ok(vouched) => vouched,
+            Err(error) => return self.finish(&record, Err(error)),
+        };
+        let identity = identity(vouched.credential());
+        if (&identity.name, Some(identity.device)) != (&asked.name, asked.device) {
+            let name = &asked.name;
+            let text = format!("the service gave a key package of somebody else for {name}");
+            return self.finish(&record, Err(Error::Untrusted(text)));
         }
+        if let Err(violation) = self.policy.check_standing(&vouched, now) {
+            return self.leave_out(record, asked, refused(violation));
+        }
+        let known = self.policy.known().learned(&vouched);
+        let known = known.or_else(|| self.policy.known().get(&asked.name));
+        let listed = known.map_or_else(Vec::new, |known| known.devices().to_vec());
+        if let Some(invitees) = record.intent.invitees_mut() {
+            let is_listed = |it: &Invitee| it.device.is_some_and(|it| listed.contains(&it));
+            invitees.retain(|other| other.name != asked.name || is_listed(other));
+            for device in &listed {
+                match invitees.iter_mut().find(|other| other.device == Some(*device)) {
+                    Some(found) if found.device == asked.device => {
+                        found.key_package = Some(bytes.clone());
+                    }
+                    Some(_) => {}
+                    None => invitees.push(invitee(&asked.name, *device)),
+                }
+            }
+        }
+        self.put_intent(&record)
+    }
+
+    /// Goes on without a device that cannot be added. If no other of its account can be, an
+    /// invitation is over; its account's other devices add it once it can be.
+    fn leave_out(
+        &mut self,
+        mut record: IntentRecord,
+        asked: &Invitee,
+        error: Error,
+    ) -> Result<(), Error> {
+        let is_it = |other: &Invitee| other.device == asked.device;
+        if let Intent::Add(invitees) = &record.intent {
+            let mut others = invitees.iter().filter(|other| !is_it(other));
+            if !others.any(|other| other.name == asked.name) {
+                return self.finish(&record, Err(error));
+            }
+        }
+        if let Some(invitees) = record.intent.invitees_mut() {
+            invitees.retain(|other| !is_it(other));
+        }
+        self.put_intent(&record)
     }
 
     /// A refusal ends the intent; a service that cannot answer now ends the round.
@@ -269,74 +312,79 @@ impl Engine {
         }
     }
 
-    fn put_invitee(
-        &mut self,
-        mut record: IntentRecord,
-        name: &Name,
-        change: impl FnOnce(&mut Invitee),
-    ) -> Result<(), Error> {
-        if let Intent::Add(invitees) = &mut record.intent
-            && let Some(invitee) = invitees.iter_mut().find(|invitee| invitee.name == *name)
-        {
-            change(invitee);
-        }
+    fn put_intent(&mut self, record: &IntentRecord) -> Result<(), Error> {
         let transaction = self.store.transaction()?;
-        transaction.put_intent(&record)?;
+        transaction.put_intent(record)?;
         Ok(transaction.commit()?)
     }
 }
 
+/// A device to be added.
+fn invitee(name: &Name, device: DeviceId) -> Invitee {
+    Invitee { name: name.clone(), device: Some(device), key_package: None }
+}
+
+/// A new idempotency key.
+pub(super) fn idempotency_key(random: &mut dyn Random) -> Result<IdempotencyKey, Error> {
+    let mut bytes = [0; IDEMPOTENCY_KEY_LENGTH];
+    random.fill(&mut bytes)?;
+    // The length is within the type's bounds.
+    IdempotencyKey::new(&bytes).ok_or(crypto::CryptoError::InvalidLength.into())
+}
+
 /// What the commit of an intent contains, and whose each key package is; `None` if there is nothing
-/// to do.
+/// to do. `must_go` says of a leaf whether it has lost its standing.
 fn contents(
     mut options: CommitOptions,
     intent: &Intent,
-    open: &OpenGroup,
-    suite: &Suite,
+    (group, suite): (&mls::Group, &Suite),
+    must_go: &dyn Fn(&wire::LeafNode) -> bool,
 ) -> Result<Option<(CommitOptions, Recipients)>, Error> {
-    let mut recipients = Recipients::new();
-    match intent {
+    let own_leaf = group.own_leaf();
+    let leaves = match intent {
         // A message waits for the proposals before it; a commit of these alone is an update.
-        Intent::Send { .. } | Intent::Update => {}
+        Intent::Send { .. } | Intent::Update => return Ok(Some((options, Recipients::new()))),
         // It is proposed, not committed.
         Intent::Leave => return Ok(None),
         Intent::Evict(devices) => {
             let of = |leaf: &wire::LeafNode| identity_of(leaf).map(|identity| identity.device);
             let is_idle =
                 |leaf: &wire::LeafNode| of(leaf).is_some_and(|device| devices.contains(&device));
-            let members = open.group.members().filter(|member| is_idle(&member.leaf));
-            let leaves: Vec<_> = members.map(|member| member.index).collect();
-            if leaves.is_empty() {
-                return Ok(None);
-            }
-            for leaf in leaves {
-                options = options.remove_member(leaf);
-            }
+            let members = group.members().filter(|member| is_idle(&member.leaf));
+            members.map(|member| member.index).collect()
         }
         Intent::SetPolicy(_) | Intent::Rename(_) => {
-            let Some(extensions) = policy::with_change(open, intent)? else { return Ok(None) };
-            options = options.propose(Propose::GroupContextExtensions(extensions));
+            let extensions = policy::with_change(group, intent)?;
+            let propose = |extensions| options.propose(Propose::GroupContextExtensions(extensions));
+            return Ok(extensions.map(|extensions| (propose(extensions), Recipients::new())));
         }
-        Intent::Add(invitees) if invitees.is_empty() => return Ok(None),
-        Intent::Add(invitees) => {
-            for Invitee { device, key_package, .. } in invitees {
-                let (Some(device), Some(bytes)) = (device, key_package) else {
-                    return Err(StoreError::Corrupt("intent").into());
-                };
-                let key_package = read_key_package(bytes)?;
-                recipients.insert(key_package.reference(suite)?, *device);
-                options = options.add_member(key_package);
-            }
-        }
-        Intent::Remove(names) => {
-            let leaves: Vec<_> = names.iter().filter_map(|name| find(&open.group, name)).collect();
+        Intent::Add(_) => Vec::new(),
+        Intent::Reconcile { name, .. } => {
+            let leaves = leaves_of(group, name);
             if leaves.is_empty() {
+                // Who is out of the group stays out.
                 return Ok(None);
             }
-            for leaf in leaves {
-                options = options.remove_member(leaf);
-            }
+            let leaving = leaves.into_iter().filter(|(_, leaf)| must_go(leaf));
+            leaving.map(|(index, _)| index).filter(|index| *index != own_leaf).collect()
         }
+        Intent::Remove(names) => {
+            let leaves = names.iter().flat_map(|name| leaves_of(group, name));
+            leaves.map(|(index, _)| index).collect::<Vec<_>>()
+        }
+    };
+    if leaves.is_empty() && intent.invitees().is_empty() {
+        return Ok(None);
+    }
+    options = leaves.into_iter().fold(options, CommitOptions::remove_member);
+    let mut recipients = Recipients::new();
+    for Invitee { device, key_package, .. } in intent.invitees() {
+        let (Some(device), Some(bytes)) = (device, key_package) else {
+            return Err(StoreError::Corrupt("intent").into());
+        };
+        let key_package = read_key_package(bytes)?;
+        recipients.insert(key_package.reference(suite)?, *device);
+        options = options.add_member(key_package);
     }
     Ok(Some((options, recipients)))
 }
@@ -369,18 +417,21 @@ pub(super) fn bundle(
     }
 }
 
-fn invitees(intent: &Intent) -> &[Invitee] {
-    match intent {
-        Intent::Add(invitees) => invitees,
-        _ => &[],
-    }
-}
-
-/// The leaf of a member by name.
-pub(super) fn find(group: &mls::Group, name: &Name) -> Option<tree::LeafIndex> {
+/// The leaves of an account: one for each of its devices.
+pub(super) fn leaves_of(
+    group: &mls::Group,
+    name: &Name,
+) -> Vec<(tree::LeafIndex, Arc<wire::LeafNode>)> {
     let is_it =
         |leaf: &wire::LeafNode| identity_of(leaf).is_some_and(|identity| identity.name == *name);
-    group.members().find(|member| is_it(&member.leaf)).map(|member| member.index)
+    let members = group.members().filter(|member| is_it(&member.leaf));
+    members.map(|member| (member.index, member.leaf)).collect()
+}
+
+/// The devices in a group.
+fn devices_of(group: &mls::Group) -> BTreeSet<DeviceId> {
+    let identities = group.members().filter_map(|member| identity_of(&member.leaf));
+    identities.map(|identity| identity.device).collect()
 }
 
 fn read_key_package(bytes: &[u8]) -> Result<KeyPackage, Error> {

@@ -2,16 +2,24 @@
 //!
 //! * The *device key* (Ed25519) is the account's address at the service and signs requests about
 //!   it.
+//! * The *inbox key* (HPKE) is what items for the device's inbox are sealed to; it is derived from
+//!   the device key.
+//! * The *root key* (Ed25519) signs credentials. One device of an account has it, or none.
+//! * The *owner key* (Ed25519) owns the account's name at the service; it stays when the root key
+//!   changes.
+//! * The *backup keys* are derived from the root key: the address of the inbox where the account's
+//!   devices leave their backups, and the key these are sealed to.
 //! * The *access key* (Ed25519) of an epoch is what its members sign requests about the group's log
 //!   with: `seed = MLS-Exporter("conclave delivery access", log id, 32)`. The service learns that
 //!   *a* member acts, never which. The commit that begins the epoch publishes the public half.
 
+use super::notice::Contact;
 use crate::identity::Identity;
-use crate::store::AccountRecord;
-use crate::{Error, ServiceFault};
-use authentication::DeviceCredential;
+use crate::store::{AccountRecord, BelongingRecord};
+use crate::{Error, Misuse, ServiceFault};
+use authentication::{DeviceCard, DeviceCredential};
 use codec::{Decode, Encode};
-use crypto::{CipherSuite, Secret, SignatureKeyPair, Signer, Suite};
+use crypto::{CipherSuite, HpkeKeyPair, Secret, SignatureKeyPair, Signer, Suite};
 use delivery_api::log::{ChainLink, Entry, EntryKind, Receipt};
 use delivery_api::{ChainHash, Credential, DeviceId, LogId, Position, PublicKey, Request};
 use std::sync::Arc;
@@ -23,6 +31,15 @@ pub(crate) const SUITE: CipherSuite = CipherSuite::MLS_128_DHKEMX25519_AES128GCM
 /// The label of the exporter behind access keys.
 const ACCESS_LABEL: &str = "conclave delivery access";
 
+/// The label behind the inbox key.
+const INBOX_LABEL: &str = "conclave inbox";
+
+/// The label behind the address for backups.
+const BACKUP_ADDRESS_LABEL: &str = "conclave backup address";
+
+/// The label behind the key that backups are sealed to.
+const BACKUP_KEY_LABEL: &str = "conclave backup key";
+
 /// Length of an Ed25519 seed (RFC 8032, section 5.1.5).
 pub(crate) const SEED_LENGTH: usize = 32;
 
@@ -31,8 +48,12 @@ pub(crate) struct Keys {
     pub(crate) suite: Suite,
     pub(crate) identity: Identity,
     pub(crate) device: SignatureKeyPair,
-    /// The account's root key: signs credentials, and nothing else.
-    pub(crate) root: SignatureKeyPair,
+    /// Opens the items of the device's inbox.
+    pub(crate) inbox: HpkeKeyPair,
+    /// The account's root key, if it is here: signs credentials, and nothing else.
+    pub(crate) root: Option<SignatureKeyPair>,
+    /// The key that owns the account's name at the service, where the root key is.
+    pub(crate) owner: Option<SignatureKeyPair>,
     /// What the account says of this device, once made.
     pub(crate) credential: Option<DeviceCredential>,
     /// Signs leaves and messages.
@@ -42,19 +63,39 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    pub(crate) fn new(suite: Suite, account: &AccountRecord) -> Result<Self, Error> {
+    pub(crate) fn new(
+        suite: Suite,
+        account: &AccountRecord,
+        belonging: &BelongingRecord,
+    ) -> Result<Self, Error> {
         let key = |seed: &Secret| SignatureKeyPair::from_private_key(&suite, seed.duplicate());
         let device = key(&account.device_key)?;
         let signature = Arc::new(key(&account.signature_key)?);
         let identity =
             Identity { name: account.name.clone(), device: public_key(&device)?.device() };
-        let root = key(&account.root_key)?;
+        let elsewhere = |seed: &&Secret| seed.len() == SEED_LENGTH;
+        let root = Some(&account.root_key).filter(elsewhere).map(key).transpose()?;
+        let owner = Some(&belonging.owner_key).filter(elsewhere).map(key).transpose()?;
+        let inbox = suite.expand_with_label(&account.device_key, INBOX_LABEL, &[], SEED_LENGTH)?;
+        let inbox = suite.derive_key_pair(&inbox)?;
         let (credential, service) = (account.credential.clone(), account.service_key);
-        Ok(Self { suite, identity, device, root, credential, signature, service })
+        Ok(Self { suite, identity, device, inbox, root, owner, credential, signature, service })
     }
 
     pub(crate) fn device_id(&self) -> DeviceId {
         self.identity.device
+    }
+
+    /// The root key, for what takes it.
+    pub(crate) fn root(&self) -> Result<&SignatureKeyPair, Error> {
+        Ok(self.root.as_ref().ok_or(Misuse::NoRootKey)?)
+    }
+
+    /// This device's keys and its word.
+    pub(crate) fn card(&self) -> Result<DeviceCard, Error> {
+        let (name, inbox) = (&self.identity.name, self.inbox.public_key.clone());
+        let signature_key = self.signature.public_key().clone();
+        Ok(DeviceCard::new(name, &self.device, signature_key, inbox)?)
     }
 
     /// The own credential, if the own leaf in a group does not have it yet.
@@ -84,7 +125,8 @@ impl Keys {
         self.sign(request, &key, now)
     }
 
-    fn sign<A: Decode>(
+    /// Signs a request with another key of the account's.
+    pub(crate) fn sign<A: Decode>(
         &self,
         request: Request<A>,
         key: &SignatureKeyPair,
@@ -141,6 +183,30 @@ impl Keys {
 pub(crate) fn public_key(key: &SignatureKeyPair) -> Result<PublicKey, Error> {
     let bytes = key.public_key().as_slice().try_into();
     Ok(PublicKey::new(bytes.map_err(|_| crypto::CryptoError::InvalidPublicKey)?))
+}
+
+/// The keys of the account's backups.
+pub(crate) struct BackupKeys {
+    /// Signs requests about the inbox with the backups.
+    pub(crate) device: SignatureKeyPair,
+    /// Opens them.
+    pub(crate) key: HpkeKeyPair,
+}
+
+impl BackupKeys {
+    /// The keys that belong to a root key.
+    pub(crate) fn of(suite: &Suite, root: &SignatureKeyPair) -> Result<Self, Error> {
+        let seed = |label| suite.expand_with_label(root.private_key(), label, &[], SEED_LENGTH);
+        let device = seed(BACKUP_ADDRESS_LABEL)?;
+        let key = suite.derive_key_pair(&seed(BACKUP_KEY_LABEL)?)?;
+        Ok(Self { device: SignatureKeyPair::from_private_key(suite, device)?, key })
+    }
+
+    /// What the account's devices need of them.
+    pub(crate) fn address(&self) -> Result<Contact, Error> {
+        let device = public_key(&self.device)?.device();
+        Ok(Contact { device, key: self.key.public_key.clone() })
+    }
 }
 
 /// The public half of the access key with this seed.

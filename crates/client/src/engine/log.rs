@@ -189,8 +189,11 @@ impl Engine {
 
     /// Releases what a transaction taught, once it is durable.
     fn learn(&mut self, learned: Learned) {
-        if learned.revoked {
+        if learned.changed {
             self.tend_soon();
+        }
+        if learned.members {
+            self.plan.push_back(Task::BackUp);
         }
         for (intent, done) in learned.done {
             if self.awaited.contains(&intent) {
@@ -214,25 +217,27 @@ impl Engine {
 
 /// Takes in what leaves of a group's tree tell of their accounts. It is believed at once, since the
 /// next entry may be about the same account, and durable with the transaction. Returns whether
-/// somebody has revoked a device.
+/// the devices of an account have changed, or one is not listed.
 pub(super) fn learn(
     policy: &AccountPolicy,
     transaction: &StoreTransaction<'_>,
     leaves: impl Iterator<Item = Arc<LeafNode>>,
 ) -> Result<bool, StoreError> {
     let known = policy.known();
-    let mut has_revoked = false;
+    let mut has_changed = false;
     for leaf in leaves {
+        // Time is not asked for here: whether it has expired, tending finds out.
+        has_changed |= policy.check_member(&leaf, 0).is_err();
         let vouched = policy.verify(&leaf).ok();
         if let Some(account) = vouched.and_then(|vouched| known.learned(&vouched)) {
             transaction.put_known_account(&account)?;
             let before = known.get(&account.name);
-            let before = before.map_or(0, |before| before.revocations_number());
-            has_revoked |= account.revocations_number() > before;
+            let before = before.map_or(0, |before| before.list_number());
+            has_changed |= account.list_number() > before && before > 0;
             known.put(account);
         }
     }
-    Ok(has_revoked)
+    Ok(has_changed)
 }
 
 pub(super) fn halt(
@@ -257,8 +262,10 @@ pub(super) fn halt(
 /// What is to be released when the transaction is durable.
 #[derive(Default)]
 struct Learned {
-    /// Somebody has revoked a device.
-    revoked: bool,
+    /// The devices of an account have changed.
+    changed: bool,
+    /// Somebody came or went.
+    members: bool,
     done: Vec<(u64, Done)>,
     trace: Trace,
     /// Why following ends behind the entry.
@@ -432,20 +439,23 @@ impl Reading<'_> {
         position: Position,
     ) -> Result<(), Error> {
         let by = changes::committer(&self.open.group, change);
+        let name = changes::name_of(by.clone());
         let (group, transaction, now) = (&self.open.group, self.transaction, self.now);
         let is_idle = |leaf| is_idle(transaction, group, (leaf, now)).unwrap_or(false);
-        let mut kinds = changes::before(group, change, &by, is_idle);
+        let mut kinds = changes::before(group, change, &name, is_idle);
         let (_, delta) = self.open.group.advance(next)?.into_parts();
         self.transaction.apply(&delta)?;
         let changed = change.added.iter().chain(&change.updated).map(|(index, _)| index.as_u32());
         let leaves = changed.filter_map(|index| self.open.group.member(index));
         let learned = learn(self.accounts, self.transaction, leaves.map(|member| member.leaf))?;
-        self.learned.revoked |= learned;
-        changes::after(&self.open.group, change, &by, &mut kinds);
+        self.learned.changed |= learned;
+        self.learned.members |= !change.added.is_empty() || !change.removed.is_empty();
+        changes::after(&self.open.group, change, &name, &mut kinds);
         if note_commit(self.transaction, &self.open.group, change, self.now)? {
             self.transaction.add_event(&self.event(position, EventKind::UpdateLanded {}, true))?;
         }
-        let is_mine = by == self.keys.identity.name.as_str();
+        // What another device of the account did is news here.
+        let is_mine = by.as_ref() == Some(&self.keys.identity);
         for kind in kinds {
             let unread = changes::is_news(&kind, is_mine);
             let event = NewEvent { epoch: change.epoch, ..self.event(position, kind, unread) };

@@ -28,8 +28,10 @@
 //! | `schedule`, `leave` | what is due of itself: own keys, idle members, wishes to leave |
 //! | `policy` | whether a commit keeps to the group's policy |
 //! | `submit` | sending it, and what the service says |
-//! | `standing` | the own credential and its renewal, revoked devices, members who must go |
 //! | `changes` | what a commit is to people: events |
+//! | `devices`, `notice` | linking devices, what devices tell each other |
+//! | `recovery` | backups, and coming back from one |
+//! | `standing` | the own credential and its renewal, the devices in groups |
 //! | `log` | reading a group's log, entry by entry |
 //! | `repair` | a log that an insider has closed |
 //! | `stream` | what to ask of a stream of hints |
@@ -42,6 +44,7 @@ mod anchors;
 mod asked;
 mod changes;
 mod desync;
+mod devices;
 mod examine;
 mod files;
 mod groups;
@@ -52,7 +55,9 @@ pub(crate) mod keys;
 mod leave;
 pub(crate) mod locate;
 mod log;
+pub(crate) mod notice;
 mod policy;
+mod recovery;
 mod rejoin;
 mod repair;
 mod schedule;
@@ -66,13 +71,15 @@ use crate::id::LOG_EXTENSION;
 use crate::identity;
 use crate::policy::POLICY_EXTENSION;
 use crate::rescue::RESCUE_EXTENSION;
-use crate::store::{AccountRecord, GroupStatus, IntentRecord, NewEvent, Store, StoreError};
+use crate::store::{
+    AccountRecord, BelongingRecord, GroupStatus, IntentRecord, NewEvent, Store, StoreError,
+};
 use crate::transport::{HttpRequest, HttpResponse};
 use crate::{Error, Event, EventKind, GroupId, Home, Misuse, StoreKey};
 use asked::Asked;
 use authentication::{AccountPolicy, KnownAccounts};
 use crypto::{Crypto, Random, Secret};
-use delivery_api::{DeviceId, Name, Position, Problem};
+use delivery_api::{BlobId, DeviceId, Name, Position, Problem};
 use keys::Keys;
 use locate::Search;
 use mls::{Client, ClientConfig, NoPsks, PendingCommit, Settings};
@@ -81,6 +88,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub(crate) use asked::http;
+pub use devices::AccountDevice;
 pub(crate) use examine::LogProbe;
 pub use groups::{GroupState, GroupSummary};
 pub use issue::Done;
@@ -115,16 +123,23 @@ enum Task {
     Answer(Box<RejoinRequest>),
     AskMember(GroupId),
     Claim(u64),
+    BackUp,
     CreateLog(GroupId),
+    FetchCard(BlobId, Secret),
     Locate(GroupId, Search),
     Lookup(u64),
     Pause(Duration),
+    PutCard,
+    PutNotice,
     PutName,
+    ReadBackups(u64),
     ReadInbox,
     ReadLog(GroupId),
     Register,
     Rejoin(GroupId),
     Repair(GroupId),
+    RegisterBackup,
+    RegisterOwner,
     ServiceInfo,
     Stock,
     Submit(GroupId),
@@ -165,6 +180,9 @@ pub struct Engine {
     waiting: BTreeSet<GroupId>,
     /// When members were last shown the way back into a group.
     answered: BTreeMap<(GroupId, DeviceId), u64>,
+    /// The root key came, and the account is not taken over yet.
+    recovering: bool,
+    backups: recovery::Backups,
 }
 
 impl Engine {
@@ -174,22 +192,31 @@ impl Engine {
     /// # Errors
     /// The folder holds an account or cannot be used, or there is no randomness.
     pub fn create(home: &Home, name: &Name, server: &str, mut setup: Setup) -> Result<Self, Error> {
+        let root_key = Secret::random(keys::SEED_LENGTH, &mut *setup.random)?;
+        let account = devices::fresh_device(name, server, root_key, &mut setup.random)?;
+        let belonging = BelongingRecord {
+            owner_key: Secret::random(keys::SEED_LENGTH, &mut *setup.random)?,
+            link_secret: Secret::zeros(0),
+            keep: None,
+            backup: None,
+            backed_up: None,
+        };
+        Self::found(home, (&account, &belonging), setup)
+    }
+
+    /// Makes a store with an account in it.
+    fn found(
+        home: &Home,
+        (account, belonging): (&AccountRecord, &BelongingRecord),
+        setup: Setup,
+    ) -> Result<Self, Error> {
         if Store::exists(home.folder()) {
             return Err(Misuse::AccountExists.into());
         }
         let mut store = Store::create(home)?;
         let transaction = store.transaction()?;
-        transaction.put_account(&AccountRecord {
-            name: name.clone(),
-            server: server.to_owned(),
-            service_key: None,
-            device_key: Secret::random(keys::SEED_LENGTH, &mut *setup.random)?,
-            signature_key: Secret::random(keys::SEED_LENGTH, &mut *setup.random)?,
-            root_key: Secret::random(keys::SEED_LENGTH, &mut *setup.random)?,
-            // Made once the time is known.
-            credential: None,
-            registered: false,
-        })?;
+        transaction.put_account(account)?;
+        transaction.put_belonging(belonging)?;
         transaction.commit()?;
         Self::over(store, setup)
     }
@@ -215,11 +242,12 @@ impl Engine {
         let Setup { crypto, random } = setup;
         let transaction = store.transaction()?;
         let account = transaction.account()?.ok_or(StoreError::NoAccount)?;
+        let belonging = transaction.belonging()?;
         let known = Arc::new(KnownAccounts::new(transaction.known_accounts()?));
         drop(transaction);
         let suite = crypto.suite(keys::SUITE).ok_or(crypto::CryptoError::Unsupported)?;
         let provider = Arc::clone(suite.provider());
-        let keys = Keys::new(suite, &account)?;
+        let keys = Keys::new(suite, &account, &belonging)?;
         let policy = Arc::new(AccountPolicy::new(provider, known));
         let client = client(&crypto, &keys, &policy)?;
         Ok(Self {
@@ -239,6 +267,8 @@ impl Engine {
             wakes: BTreeMap::new(),
             waiting: BTreeSet::new(),
             answered: BTreeMap::new(),
+            recovering: belonging.keep.is_some(),
+            backups: recovery::Backups::new(),
         })
     }
 
@@ -264,6 +294,7 @@ impl Engine {
         self.plan.push_back(Task::ReadInbox);
         self.plan.push_back(Task::Stock);
         self.plan.push_back(Task::Tend);
+        self.plan.push_back(Task::BackUp);
         Ok(())
     }
 
@@ -318,11 +349,14 @@ impl Engine {
             Some(Asked::Acknowledge(request, numbers)) => {
                 self.acknowledged(request.answer(status, body), &numbers)
             }
-            Some(Asked::Claim(request, intent, name)) => {
-                self.claimed(request.answer(status, body), intent, (&name, now))
+            Some(Asked::Claim(request, intent, invitee)) => {
+                self.claimed(request.answer(status, body), intent, (&invitee, now))
             }
             Some(Asked::CreateLog(request, group)) => {
                 self.log_created(request.answer(status, body), &group)
+            }
+            Some(Asked::FetchCard(request, card, secret)) => {
+                self.card_fetched(request.answer(status, body), (card, secret), now)
             }
             Some(Asked::Locate(request, group, search)) => {
                 self.located(request.answer(status, body), &group, search)
@@ -330,15 +364,22 @@ impl Engine {
             Some(Asked::Lookup(request, intent, name)) => {
                 self.looked_up(request.answer(status, body), intent, &name)
             }
+            Some(Asked::PutCard(request)) => self.name_put(request.answer(status, body)),
             Some(Asked::PutItem(request)) => Self::item_put(request.answer(status, body)),
+            Some(Asked::PutNotice(request, number)) => {
+                self.notice_put(request.answer(status, body), number)
+            }
+            Some(Asked::ReadBackups(request)) => {
+                self.backups_read(request.answer(status, body), now)
+            }
             Some(Asked::PutName(request)) => self.name_put(request.answer(status, body)),
             Some(Asked::ReadInbox(request)) => self.inbox_read(&request.answer(status, body)?, now),
             Some(Asked::ReadLog(request, group)) => {
                 self.log_read(request.answer(status, body), &group, now)
             }
-            Some(Asked::Register(request)) => {
+            Some(Asked::Register(request, then)) => {
                 request.answer(status, body)?;
-                self.plan.push_front(Task::PutName);
+                self.plan.push_front(then);
                 Ok(())
             }
             Some(Asked::Rejoin(request, group)) => {
@@ -381,7 +422,8 @@ impl Engine {
     fn durable_task(&mut self, now: u64) -> Result<Option<Task>, Error> {
         let transaction = self.store.transaction()?;
         if !transaction.account()?.is_some_and(|account| account.registered) {
-            return Ok(Some(Task::Register));
+            let task = if self.recovering { Task::ReadBackups(0) } else { Task::Register };
+            return Ok(Some(task));
         }
         for record in transaction.group_records()? {
             match record.status {
@@ -392,6 +434,11 @@ impl Engine {
         }
         if transaction.next_upload()?.is_some() {
             return Ok(Some(Task::Upload));
+        }
+        if transaction.next_item()?.is_some() {
+            // Who is told of this device may want to add it at once.
+            let is_stocked = transaction.has_fresh_last_resort(now)?;
+            return Ok(Some(if is_stocked { Task::PutNotice } else { Task::Stock }));
         }
         if !transaction.inbox_done()?.is_empty() {
             return Ok(Some(Task::Acknowledge));
@@ -431,16 +478,23 @@ impl Engine {
             Task::Answer(request) => self.ask_answer(&request, now),
             Task::AskMember(group) => self.ask_member(&group, now),
             Task::Claim(intent) => self.ask_claim(intent, now),
+            Task::BackUp => self.back_up().map(|()| None),
             Task::CreateLog(group) => self.ask_create_log(group, now),
+            Task::FetchCard(card, secret) => Ok(Some(Self::ask_card(card, secret))),
             Task::Locate(group, search) => self.ask_locate(group, search, now),
             Task::Lookup(intent) => self.ask_lookup(intent),
             Task::Pause(_) => Ok(None),
+            Task::PutCard => self.ask_put_card(now).map(Some),
+            Task::PutNotice => self.ask_put_notice(now),
             Task::PutName => self.ask_put_name(now).map(Some),
+            Task::ReadBackups(after) => self.ask_backups(after, now).map(Some),
             Task::ReadInbox => self.ask_inbox(now).map(Some),
             Task::ReadLog(group) => self.ask_log(group, now),
             Task::Register => self.ask_register(now).map(Some),
             Task::Rejoin(group) => self.ask_rejoin(group, now),
             Task::Repair(group) => self.ask_repair(group, now),
+            Task::RegisterBackup => self.ask_register_backup(now).map(Some),
+            Task::RegisterOwner => self.ask_register_owner(now).map(Some),
             Task::ServiceInfo => {
                 Ok(Some(Asked::ServiceInfo(delivery_api::request::service_info())))
             }

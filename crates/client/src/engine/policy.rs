@@ -11,7 +11,7 @@
 //! 4. Who comes in by an external commit.
 //! 5. The log stays, and there is a policy afterwards.
 
-use super::{Engine, OpenGroup};
+use super::Engine;
 use crate::id::{LogExtension, is_group_name};
 use crate::identity::{Identity, identity_of};
 use crate::policy::{ExternalJoins, GroupPolicy};
@@ -296,8 +296,8 @@ impl Engine {
 }
 
 /// The extensions of the group with another policy or name; `None` if they are so already.
-pub(super) fn with_change(open: &OpenGroup, intent: &Intent) -> Result<Option<Extensions>, Error> {
-    let mut extensions = open.group.extensions().clone();
+pub(super) fn with_change(group: &Group, intent: &Intent) -> Result<Option<Extensions>, Error> {
+    let mut extensions = group.extensions().clone();
     let new = match intent {
         Intent::SetPolicy(policy) => policy.to_extension(),
         Intent::Rename(name) => {
@@ -308,7 +308,7 @@ pub(super) fn with_change(open: &OpenGroup, intent: &Intent) -> Result<Option<Ex
         _ => return Ok(None),
     };
     extensions.set(new);
-    Ok((extensions != *open.group.extensions()).then_some(extensions))
+    Ok((extensions != *group.extensions()).then_some(extensions))
 }
 
 #[cfg(test)]

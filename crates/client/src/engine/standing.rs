@@ -1,33 +1,37 @@
-//! The account's standing: its credential and the renewal of it, its root key, its revoked devices,
-//! and the members of its groups who have lost theirs.
+//! The account's standing: its credential and the renewal of it, its root key, its devices, and the
+//! members of its groups who have lost theirs.
 //!
-//! A credential is made anew when two thirds of its lifetime are over, when the root key changes,
-//! and when a device is revoked. Then the stock of key packages is replaced, and each group is
-//! *tended*: the own leaf gets the new credential by a commit, and members who must go are removed.
-//! Tending is repeated every day, so what was interrupted is taken up again.
+//! Credentials are made anew when two thirds of their lifetime are over, when the root key changes,
+//! and when a device comes or goes. Then the stock of key packages is replaced, and each group is
+//! *tended*: the own leaf gets the new credential by a commit, members who must go are removed, and
+//! the own account's devices that are missing are added. If all devices of an account must go and
+//! it has others, these are taken in instead: so comes back who has lost a device. Tending is
+//! repeated every day, so what was interrupted is taken up again.
 
-use super::policy::{may_change, policy_of};
-use super::{Engine, Task, client};
-use crate::store::{GroupStatus, Intent};
-use crate::{Error, GroupId, Misuse};
-use authentication::{
-    AccountKey, DeviceCredential, DeviceStatement, KeySource, KnownAccount, LIFETIME_SECONDS_MAX,
-    RevocationList, Succession,
-};
-use crypto::{Secret, SignatureKeyPair, Signer};
-use delivery_api::{DeviceId, Name};
-use std::collections::BTreeSet;
+use super::devices::Restatement;
+use super::{Engine, Task};
+use crate::identity::identity_of;
+use crate::store::{GroupStatus, Intent, Invitee, NewEvent};
+use crate::{Error, EventKind, GroupId, Identity, Misuse};
+use authentication::{AccountKey, DeviceList, KeySource, KnownAccount, Succession, Violation};
+use crypto::{Secret, SignatureKeyPair};
+use delivery_api::{DeviceId, Name, Position};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How often groups are tended.
 const TENDING_SECONDS: u64 = 86_400;
 
 impl Engine {
-    /// The account's root key.
+    /// The account's root key: its public half.
     ///
     /// # Errors
-    /// None, for a key that was made here.
+    /// This device waits to be linked.
     pub fn account_key(&self) -> Result<AccountKey, Error> {
-        Ok(AccountKey::of(&self.keys.root)?)
+        match (&self.keys.root, &self.keys.credential) {
+            (Some(root), _) => Ok(AccountKey::of(root)?),
+            (None, Some(credential)) => Ok(credential.statement().account),
+            (None, None) => Err(Misuse::NotLinked.into()),
+        }
     }
 
     /// What is known of another account.
@@ -85,103 +89,54 @@ impl Engine {
         Ok(())
     }
 
-    /// Makes a new root key for the account. Whoever knows the old one follows.
+    /// Makes a new root key for the account. Whoever knows the old one follows. A recovery code
+    /// made before is of no use any more.
     ///
     /// # Errors
-    /// The store or cryptography failed.
+    /// The root key is not here, or the store or cryptography failed.
     pub fn rotate_root(&mut self, now: u64) -> Result<(), Error> {
         self.renew(now)?;
         let root = Secret::random(super::keys::SEED_LENGTH, &mut *self.random)?;
         let root = SignatureKeyPair::from_private_key(&self.keys.suite, root)?;
         let name = &self.keys.identity.name;
-        let step = Succession::new(name, &self.keys.root, &root)?;
+        let step = Succession::new(name, self.keys.root()?, &root)?;
         let current = self.keys.credential.as_ref();
         let mut successions = current.map_or_else(Vec::new, |it| it.successions().to_vec());
         successions.push(step);
-        let list = match current.and_then(DeviceCredential::revocations) {
-            Some(list) => {
-                let devices = list.devices().iter().copied().collect();
-                Some(RevocationList::new(name, &root, list.number().saturating_add(1), &devices)?)
-            }
-            None => None,
-        };
-        let old = std::mem::replace(&mut self.keys.root, root);
-        let certified = self.certify(&successions, list, now);
-        if certified.is_err() {
-            self.keys.root = old;
-        }
-        certified
+        let number = self.list_number(now);
+        let list = DeviceList::new(name, &root, number, &self.listed())?;
+        let (linked, tell, event) = (Vec::new(), Vec::new(), None);
+        self.certify(Restatement { root, successions, list, linked, tell, event }, now)
     }
 
-    /// Takes the account's word back for a device: nobody who has heard of it lets it in, and it
-    /// is removed from groups.
+    /// Takes a device from the account's list: nobody who has heard of it lets it in, and it is
+    /// removed from groups.
     ///
     /// # Errors
-    /// There are too many revoked devices, or the store or cryptography failed.
+    /// The root key is not here, or the store or cryptography failed.
     pub fn revoke(&mut self, device: DeviceId, now: u64) -> Result<(), Error> {
         self.renew(now)?;
-        let current = self.keys.credential.as_ref();
-        let list = current.and_then(DeviceCredential::revocations);
-        let mut devices: BTreeSet<DeviceId> =
-            list.map_or_else(BTreeSet::new, |list| list.devices().iter().copied().collect());
-        if !devices.insert(device) {
+        let mut devices = self.listed();
+        self.keys.root()?;
+        if !devices.remove(&device) {
+            return Err(Misuse::NoSuchDevice(device.to_string()).into());
+        }
+        let list = self.new_list(&devices, now)?;
+        self.restate(list, Vec::new(), now)
+    }
+
+    /// Makes the credentials anew if there is none yet, or if it is time. That takes the root key:
+    /// a device without it gets its own from the one that has it.
+    pub(super) fn renew(&mut self, now: u64) -> Result<(), Error> {
+        if self.keys.root.is_none() || self.recovering {
             return Ok(());
         }
-        let number = list.map_or(0, RevocationList::number).saturating_add(1);
-        let name = &self.keys.identity.name;
-        let list = RevocationList::new(name, &self.keys.root, number, &devices)?;
-        let successions = current.map_or_else(Vec::new, |it| it.successions().to_vec());
-        self.certify(&successions, Some(list), now)
-    }
-
-    /// Makes the credential anew if there is none yet, or if it is time.
-    pub(super) fn renew(&mut self, now: u64) -> Result<(), Error> {
-        let (successions, list) = match &self.keys.credential {
-            None => (Vec::new(), None),
+        let list = match &self.keys.credential {
+            None => self.new_list(&BTreeSet::from([self.keys.device_id()]), now)?,
             Some(current) if !current.statement().is_due(now) => return Ok(()),
-            Some(current) => (current.successions().to_vec(), current.revocations().cloned()),
+            Some(current) => current.list().clone(),
         };
-        self.certify(&successions, list, now)
-    }
-
-    /// Makes the account's credential with the root key at hand, and puts it to use everywhere.
-    fn certify(
-        &mut self,
-        successions: &[Succession],
-        revocations: Option<RevocationList>,
-        now: u64,
-    ) -> Result<(), Error> {
-        let keys = &self.keys;
-        let signature_key = keys.signature.public_key();
-        let statement = DeviceStatement {
-            name: keys.identity.name.clone(),
-            account: self.account_key()?,
-            device: keys.device_id(),
-            signature_key: signature_key.clone(),
-            not_before: now,
-            not_after: now.saturating_add(LIFETIME_SECONDS_MAX),
-        };
-        let signers: (&dyn Signer, &dyn Signer) = (&keys.root, &keys.device);
-        let credential = DeviceCredential::new(statement, signers, successions, revocations)?;
-        let as_carried = credential.to_credential();
-        let vouched = self.policy.verify_credential(&as_carried, signature_key);
-        let vouched = vouched.map_err(|violation| Error::Untrusted(violation.to_string()))?;
-        let transaction = self.store.transaction()?;
-        transaction.set_credential(keys.root.private_key(), &credential)?;
-        let mut learned = self.policy.known().learned(&vouched);
-        if let Some(account) = &mut learned {
-            account.source = KeySource::ByHand;
-            transaction.put_known_account(account)?;
-        }
-        transaction.commit()?;
-        learned.into_iter().for_each(|account| self.policy.known().put(account));
-        let is_first = self.keys.credential.replace(credential).is_none();
-        self.client = client(&self.client.config().crypto, &self.keys, &self.policy)?;
-        if !is_first {
-            self.replace_stock(now)?;
-            self.tend_soon();
-        }
-        Ok(())
+        self.restate(list, Vec::new(), now)
     }
 
     /// Plans to tend all groups: somebody's standing is another one.
@@ -209,32 +164,81 @@ impl Engine {
         let open = self.take_open(group)?;
         let own_leaf = open.group.own_leaf();
         let is_stale = self.keys.new_credential(&open.group).is_some();
-        let mut leaving = Vec::new();
-        for member in open.group.members().filter(|member| member.index != own_leaf) {
-            if self.policy.check_member(&member.leaf, now).is_err() {
-                leaving.extend(crate::identity::identity_of(&member.leaf).map(|it| it.name));
+        let me = &self.keys.identity.name.clone();
+        // The accounts with a device that must go, and the devices that their list lacks.
+        let (mut leaving, mut present) = (BTreeMap::new(), BTreeMap::new());
+        for member in open.group.members() {
+            let Some(Identity { name, device }) = identity_of(&member.leaf) else { continue };
+            let must_go = self.policy.check_member(&member.leaf, now).err();
+            match must_go.filter(|_| member.index != own_leaf) {
+                Some(why) => leaving.entry(name).or_insert_with(Vec::new).push((device, why)),
+                None => drop(present.entry(name).or_insert_with(BTreeSet::new).insert(device)),
             }
         }
-        let policy = policy_of(&open.group);
-        let me = &self.keys.identity.name;
-        let may_remove = may_change(&open.group, &policy, me);
-        // Others' devices are for the admins to remove, and their engines do.
-        leaving.retain(|name| may_remove || name == me);
         self.open.insert(group.clone(), open);
-        let intent = match (leaving.is_empty(), is_stale) {
-            // The commit brings the credential along.
-            (false, _) => Intent::Remove(leaving),
-            (true, true) => Intent::Update,
-            (true, false) => return Ok(()),
-        };
-        let transaction = self.store.transaction()?;
-        let intents = transaction.intents()?;
-        let is_wanted =
-            |record: &crate::store::IntentRecord| record.group == *group && record.intent == intent;
-        if !intents.iter().any(is_wanted) {
-            transaction.add_intent(group, &intent)?;
-            transaction.commit()?;
+        if !self.may_change(group)? {
+            // What becomes of other accounts is for the admins of this group to see to.
+            leaving.retain(|name, _| name == me);
         }
-        Ok(())
+        let mut intents = Vec::new();
+        // All devices of the own account come in; of others, only instead of those that go.
+        for name in leaving.keys().chain((!leaving.contains_key(me)).then_some(me)) {
+            let stays = present.remove(name).unwrap_or_default();
+            let known = self.policy.known().get(name);
+            let devices = known.map_or_else(Vec::new, |known| known.devices().to_vec());
+            let invitees: Vec<Invitee> = match name == me || stays.is_empty() {
+                true => devices.into_iter().filter(|device| !stays.contains(device)).collect(),
+                false => Vec::new(),
+            }
+            .into_iter()
+            .map(|device| Invitee { name: name.clone(), device: Some(device), key_package: None })
+            .collect();
+            if leaving.contains_key(name) || !invitees.is_empty() {
+                intents.push(Intent::Reconcile { name: name.clone(), invitees });
+            }
+        }
+        if intents.is_empty() && is_stale {
+            // Otherwise the commit brings the credential along.
+            intents.push(Intent::Update);
+        }
+        self.want(group, &intents, &leaving)
+    }
+
+    /// Stores what tending a group found, unless it is wanted already, and reports the devices that
+    /// are on no list.
+    fn want(
+        &mut self,
+        group: &GroupId,
+        intents: &[Intent],
+        leaving: &BTreeMap<Name, Vec<(DeviceId, Violation)>>,
+    ) -> Result<(), Error> {
+        let transaction = self.store.transaction()?;
+        let wanted = transaction.intents()?;
+        let is_wanted = |intent: &Intent| {
+            let of_group = wanted.iter().filter(|record| record.group == *group);
+            of_group.map(|record| &record.intent).any(|other| match (intent, other) {
+                (Intent::Reconcile { name, .. }, Intent::Reconcile { name: other, .. }) => {
+                    name == other
+                }
+                (intent, other) => intent == other,
+            })
+        };
+        for intent in intents.iter().filter(|intent| !is_wanted(intent)) {
+            transaction.add_intent(group, intent)?;
+            let Intent::Reconcile { name, .. } = intent else { continue };
+            let unlisted = leaving.get(name).into_iter().flatten();
+            for (device, _) in unlisted.filter(|(_, why)| *why == Violation::NotListed) {
+                let (name, device) = (name.to_string(), device.to_string());
+                transaction.add_event(&NewEvent {
+                    group: Some(group.clone()),
+                    position: Position::START,
+                    epoch: 0,
+                    kind: EventKind::DeviceNotListed { name, device },
+                    message_id: None,
+                    unread: true,
+                })?;
+            }
+        }
+        Ok(transaction.commit()?)
     }
 }

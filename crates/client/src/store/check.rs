@@ -24,6 +24,9 @@ impl StoreTransaction<'_> {
     pub(crate) fn decode_all(&self) -> Stored<(usize, usize)> {
         self.account()?;
         self.known_accounts()?;
+        self.belonging()?;
+        self.device_credentials()?;
+        self.next_item()?;
         self.next_upload()?;
         self.intents()?;
         self.unread()?;

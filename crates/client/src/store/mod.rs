@@ -13,6 +13,7 @@
 
 mod account_rows;
 mod check;
+mod device_rows;
 mod group_rows;
 mod mls_rows;
 mod records;
@@ -21,8 +22,8 @@ mod schedule_rows;
 mod sealing;
 
 pub(crate) use records::{
-    AccountRecord, GroupRecord, GroupStatus, Intent, IntentRecord, Invitee, KeyPackageRecord,
-    NewEvent, OutboxRecord, Submission,
+    AccountRecord, BelongingRecord, GroupRecord, GroupStatus, Intent, IntentRecord, Invitee,
+    KeyPackageRecord, NewEvent, OutboxRecord, Submission,
 };
 
 pub(crate) use rescue_rows::{AnchorRecord, MeansRecord, RejoinRecord};

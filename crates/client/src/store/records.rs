@@ -1,5 +1,6 @@
 //! What the rows mean: one type per table, and the encodings of what is kept as bytes.
 
+use crate::engine::notice::Contact;
 use crate::message::{Content, MessageId};
 use crate::policy::GroupPolicy;
 use crate::{EventKind, GroupId};
@@ -16,9 +17,24 @@ pub(crate) struct AccountRecord {
     pub(crate) service_key: Option<PublicKey>,
     pub(crate) device_key: Secret,
     pub(crate) signature_key: Secret,
+    /// Empty if the root key is elsewhere.
     pub(crate) root_key: Secret,
     pub(crate) credential: Option<DeviceCredential>,
     pub(crate) registered: bool,
+}
+
+/// How this device belongs to its account.
+pub(crate) struct BelongingRecord {
+    /// The seed of the key that owns the name at the service; empty without the root key.
+    pub(crate) owner_key: Secret,
+    /// The secret of the code that is shown; empty unless the device waits to be linked.
+    pub(crate) link_secret: Secret,
+    /// While the account is recovered: the devices to be kept.
+    pub(crate) keep: Option<Vec<DeviceId>>,
+    /// Where backups are left, once known.
+    pub(crate) backup: Option<Contact>,
+    /// The hash of what was last left there.
+    pub(crate) backed_up: Option<Vec<u8>>,
 }
 
 /// How a group stands with the service. Whether the own client is a member, MLS knows too; here it
@@ -113,6 +129,14 @@ impl Decode for Invitee {
 pub(crate) enum Intent {
     /// Add these.
     Add(Vec<Invitee>),
+    /// Make the devices of an account in the group those that it has: remove who must go, add
+    /// these.
+    Reconcile {
+        /// The account.
+        name: Name,
+        /// Its devices that the group lacks.
+        invitees: Vec<Invitee>,
+    },
     /// Remove these.
     Remove(Vec<Name>),
     /// Say something.
@@ -134,6 +158,24 @@ pub(crate) enum Intent {
     Evict(Vec<DeviceId>),
 }
 
+impl Intent {
+    /// Who is to be added.
+    pub(crate) fn invitees(&self) -> &[Invitee] {
+        match self {
+            Self::Add(invitees) | Self::Reconcile { invitees, .. } => invitees,
+            _ => &[],
+        }
+    }
+
+    /// Who is to be added, to be looked up.
+    pub(crate) fn invitees_mut(&mut self) -> Option<&mut Vec<Invitee>> {
+        match self {
+            Self::Add(invitees) | Self::Reconcile { invitees, .. } => Some(invitees),
+            _ => None,
+        }
+    }
+}
+
 impl std::fmt::Display for Intent {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let list = |names: Vec<&str>| names.join(", ");
@@ -148,6 +190,7 @@ impl std::fmt::Display for Intent {
             Self::Send { content: Content::File(file), .. } => {
                 write!(formatter, "send the file {}", file.name)
             }
+            Self::Reconcile { name, .. } => write!(formatter, "see to the devices of {name}"),
             Self::Send { .. } => formatter.write_str("send a message"),
             Self::Update => formatter.write_str("update keys"),
             Self::Leave => formatter.write_str("leave the group"),
@@ -190,6 +233,11 @@ impl Encode for Intent {
                 22_u8.encode(writer);
                 writer.opaque(name.as_bytes());
             }
+            Self::Reconcile { name, invitees } => {
+                29_u8.encode(writer);
+                writer.opaque(name.as_str().as_bytes());
+                invitees.encode(writer);
+            }
         }
     }
 }
@@ -212,6 +260,10 @@ impl Decode for Intent {
             22 => {
                 let name = String::from_utf8(reader.opaque()?.to_vec()).map_err(|_| error)?;
                 Ok(Self::Rename(name))
+            }
+            29 => {
+                let name = decode_name(reader)?;
+                Ok(Self::Reconcile { name, invitees: Decode::decode(reader)? })
             }
             _ => Err(error),
         }

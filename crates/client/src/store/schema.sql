@@ -24,7 +24,7 @@ CREATE TABLE account (
     service_key         BLOB,               -- sealed: Ed25519 key of the service, pinned when first seen
     device_key          BLOB NOT NULL,      -- sealed: seed of the device's Ed25519 key
     signature_key       BLOB NOT NULL,      -- sealed: private key that signs leaves and messages
-    root_key            BLOB NOT NULL,      -- sealed: seed of the account's Ed25519 root key
+    root_key            BLOB NOT NULL,      -- sealed: seed of the account's Ed25519 root key; empty if it is elsewhere
     credential          BLOB,               -- sealed: what the root key says of the device, once made
     registered          INTEGER NOT NULL    -- 1 once the service knows the device under the name
 ) STRICT;
@@ -165,3 +165,26 @@ CREATE TABLE leaf_times (
     renewed_at          INTEGER NOT NULL,
     PRIMARY KEY (group_id, leaf)
 ) STRICT, WITHOUT ROWID;
+
+-- How this device belongs to its account: one row.
+CREATE TABLE belonging (
+    id                  INTEGER NOT NULL PRIMARY KEY CHECK (id = 1),
+    owner_key           BLOB NOT NULL,      -- sealed: seed of the key that owns the name; empty without the root key
+    link_secret         BLOB NOT NULL,      -- sealed: of the code that is shown; empty unless waiting to be linked
+    keep                BLOB,               -- sealed: while an account is recovered, the devices to be kept
+    backup              BLOB,               -- sealed: where backups are left, a Contact
+    backed_up           BLOB                -- sealed: hash of what was last left there
+) STRICT;
+
+-- What the root key last said of each device of the account, kept where the root key is.
+CREATE TABLE devices (
+    device              BLOB NOT NULL PRIMARY KEY,  -- a tag
+    credential          BLOB NOT NULL       -- sealed
+) STRICT;
+
+-- Items for inboxes that are to be sent.
+CREATE TABLE items (
+    number              INTEGER PRIMARY KEY AUTOINCREMENT,
+    recipient           BLOB NOT NULL,      -- sealed
+    body                BLOB NOT NULL       -- sealed: the request's body
+) STRICT;

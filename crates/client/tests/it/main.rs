@@ -6,6 +6,7 @@ mod agreement;
 mod at_rest;
 mod conversation;
 mod crashes;
+mod devices;
 mod engine;
 mod examination;
 mod files;

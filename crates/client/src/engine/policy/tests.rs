@@ -106,7 +106,7 @@ fn leaf(engine: &mut Engine, group: &GroupId, name: &str) -> (LeafIndex, Arc<Lea
 
 fn change_to(engine: &mut Engine, group: &GroupId, intent: &Intent) -> CommitOptions {
     let open = engine.take_open(group).unwrap();
-    let extensions = with_change(&open, intent).unwrap().unwrap();
+    let extensions = with_change(&open.group, intent).unwrap().unwrap();
     CommitOptions::new().propose(Propose::GroupContextExtensions(extensions))
 }
 
