@@ -183,11 +183,9 @@ impl Engine {
         for record in records.into_iter().filter(|record| is_in(record.status)).take(GROUPS_MAX) {
             let name = record.name.into_bytes().into();
             let open = match self.take_open(&record.id) {
-                // This client has lost the group's state, and not yet come back.
-                Err(Error::Misuse(Misuse::NoSuchGroup(_))) => {
-                    groups.push(name);
-                    continue;
-                }
+                // This client has lost the group's state, and not yet come back: the last backup
+                // knows more.
+                Err(Error::Misuse(Misuse::NoSuchGroup(_))) => return Ok(()),
                 other => other?,
             };
             let members = open.group.members();
