@@ -8,10 +8,10 @@ impl Account {
     /// Creates a group with a policy of its own.
     ///
     /// ```no_run
-    /// use client::{Account, GroupPolicy};
+    /// use client::{Account, GroupPolicy, Home};
     ///
     /// # fn main() -> Result<(), client::Error> {
-    /// let mut alice = Account::open("alice-home".as_ref())?;
+    /// let mut alice = Account::open(&Home::unprotected("alice-home"))?;
     /// let policy = GroupPolicy { admins: vec![alice.name().clone()], ..GroupPolicy::default() };
     /// alice.create_group_with("garden", &policy)?;
     /// # Ok(())

@@ -43,7 +43,7 @@ use mls::{
     StagedEpoch,
 };
 use std::sync::Arc;
-use wire::{LeafNode, MlsMessage};
+use wire::{LeafNode, MlsMessage, PskKind};
 
 impl Engine {
     pub(super) fn ask_log(&mut self, group: GroupId, now: u64) -> Result<Option<Asked>, Error> {
@@ -551,6 +551,10 @@ impl Reading<'_> {
                 | CryptoError::InvalidPublicKey
                 | CryptoError::InvalidSignature,
             ) => self.skip(entry, &error.to_string()),
+            // The policy has no place for it, whoever has the key.
+            E::MissingPsk(PskKind::External { .. }) => {
+                self.skip(entry, &policy::Violation::ExternalPsk.to_string())
+            }
             // Others may have what we lack, and go on.
             E::MissingPsk(_) => self.halt(&error.to_string()),
             E::Refused(refusal) => self.halt(&refusal.0),

@@ -1,7 +1,7 @@
 //! What a group's members agree on: its policy and its name.
 
 use crate::world::{World, assert_agreement, lines};
-use client::{Error, GroupPolicy, Misuse};
+use client::{Account, Error, GroupId, GroupPolicy, Misuse};
 use delivery_api::Name;
 
 fn admins(names: &[&str]) -> GroupPolicy {
@@ -68,4 +68,45 @@ fn policies_and_names_outside_their_bounds_are_refused() {
     assert!(matches!(refused, Error::Misuse(Misuse::InvalidPolicy(_))), "{refused}");
     assert!(accounts[0].create_group_with("shed", &invalid).is_err());
     assert!(accounts[0].rename(&group, "").is_err());
+}
+
+#[test]
+fn everybody_is_told_of_every_change_with_who_made_it() {
+    type Change = fn(&mut [Account], &GroupId) -> Result<(), Error>;
+    let table: [(Change, &[&str]); 8] = [
+        (|people, group| people[1].add(group, &["dave"]).map(drop), &["bob added dave"]),
+        (|people, group| people[1].remove(group, &["dave"]).map(drop), &["bob removed dave"]),
+        (|people, group| people[1].update_keys(group).map(drop), &["bob updated"]),
+        (|people, _| people[1].rotate_root(), &["bob has a new credential"]),
+        (
+            |people, group| {
+                let policy = GroupPolicy { members_max: 9, ..GroupPolicy::default() };
+                people[1].set_policy(group, &policy).map(drop)
+            },
+            &["bob changed members_max: 100000 -> 9"],
+        ),
+        (
+            |people, group| people[1].rename(group, "shed").map(drop),
+            &["bob renamed garden to shed"],
+        ),
+        (
+            |people, group| {
+                people[2].leave(group)?;
+                // A message is enough to let her go.
+                people[1].receive()?;
+                people[1].send(group, "farewell").map(drop)
+            },
+            &["carol wants to leave", "carol left, by bob", "bob: farewell"],
+        ),
+        (|people, group| people[1].remove(group, &["alice"]).map(drop), &["bob removed me"]),
+    ];
+    let world = World::new();
+    let (mut accounts, group) = world.group(&["alice", "bob", "carol"]);
+    let _dave = world.account("dave");
+    for (number, (change, expected)) in table.into_iter().enumerate() {
+        change(&mut accounts, &group).unwrap();
+        assert_eq!(lines(&accounts[0].receive().unwrap()), expected, "row {number}");
+        // The others keep up.
+        accounts[2].receive().unwrap();
+    }
 }
