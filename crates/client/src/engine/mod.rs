@@ -290,6 +290,11 @@ impl Engine {
     /// The store failed.
     pub fn sync(&mut self) -> Result<(), Error> {
         self.waiting.clear();
+        let account = self.store.transaction()?.account()?;
+        if !account.is_some_and(|account| account.registered) {
+            // The service refuses the account's own affairs to whom it does not know.
+            self.plan.push_back(Task::Register);
+        }
         self.plan_logs()?;
         self.plan.push_back(Task::ReadInbox);
         self.plan.push_back(Task::Stock);
@@ -303,8 +308,13 @@ impl Engine {
     fn plan_logs(&mut self) -> Result<(), Error> {
         let transaction = self.store.transaction()?;
         for record in transaction.group_records()? {
-            if record.status == GroupStatus::Active {
-                self.plan.push_back(Task::ReadLog(record.id));
+            match record.status {
+                GroupStatus::Active => self.plan.push_back(Task::ReadLog(record.id)),
+                // Found, it is read on from there.
+                GroupStatus::Locating => {
+                    self.plan.push_back(Task::Locate(record.id, Search::End));
+                }
+                _ => {}
             }
         }
         Ok(())
@@ -403,6 +413,8 @@ impl Engine {
     pub fn abandon(&mut self) {
         self.asked = None;
         self.plan.clear();
+        // The logs that these wait for were perhaps not read.
+        self.put_off.clear();
     }
 
     /// What became of an intent; `None` while it is not done.

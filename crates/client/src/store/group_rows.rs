@@ -110,13 +110,11 @@ impl StoreTransaction<'_> {
         Ok(row.optional()?.map(ChainHash::new))
     }
 
-    /// Forgets what is kept of a group's log and work; its history stays.
+    /// Forgets a group's log, and what was made for it; its history and what is wanted stay.
     pub(crate) fn forget_log(&self, id: &GroupId) -> Stored<()> {
-        for sql in [
-            "DELETE FROM chain_hashes WHERE group_id = ?",
-            "DELETE FROM outbox WHERE group_id = ?",
-            "DELETE FROM intents WHERE group_id = ?",
-        ] {
+        for sql in
+            ["DELETE FROM chain_hashes WHERE group_id = ?", "DELETE FROM outbox WHERE group_id = ?"]
+        {
             self.0.execute(sql, [id.as_slice()])?;
         }
         Ok(())

@@ -156,6 +156,63 @@ fn events_come_again_if_the_process_died_before_it_took_them() {
     assert!(bob.receive().unwrap().is_empty());
 }
 
+#[test]
+fn an_account_whose_registration_was_cut_short_registers_when_it_asks_for_news() {
+    for (end, arrives) in [(1, false), (1, true), (2, false), (2, true)] {
+        let world = World::new();
+        let transport = world.transport();
+        transport.end_at(end, arrives);
+        let cut = Account::create_with(&world.home("bob"), "bob", "in process", transport);
+        assert!(matches!(cut.err(), Some(Error::Offline(_))));
+        let mut bob = world.reopen("bob");
+        assert!(bob.receive().unwrap().is_empty());
+        let mut alice = world.account("alice");
+        let group = alice.create_group("garden").unwrap();
+        alice.add(&group, &["bob"]).unwrap();
+        assert_eq!(lines(&bob.receive().unwrap()), ["joined alice,bob"]);
+    }
+}
+
+#[test]
+fn who_is_removed_and_invited_again_while_half_joined_comes_back() {
+    for number in 0..8 {
+        let world = World::new();
+        let mut alice = world.account("alice");
+        let transport = world.transport();
+        let mut bob = world.account_over("bob", transport.clone());
+        let group = alice.create_group("garden").unwrap();
+        alice.add(&group, &["bob"]).unwrap();
+        transport.end_at(transport.requests() + number, false);
+        // Dies somewhere between the inbox and having found its place in the log, or not at all.
+        let _ = bob.receive();
+        alice.remove(&group, &["bob"]).unwrap();
+        alice.add(&group, &["bob"]).unwrap();
+        let mut bob = restart(&world, bob);
+        bob.receive().unwrap();
+        assert_agreement(&mut [&mut alice, &mut bob], &group);
+    }
+}
+
+#[test]
+fn what_was_wanted_before_a_removal_is_done_after_coming_back() {
+    let world = World::new();
+    let transport = world.transport();
+    let mut bob = world.account_over("bob", transport.clone());
+    let mut alice = world.account("alice");
+    let group = alice.create_group("garden").unwrap();
+    alice.add(&group, &["bob"]).unwrap();
+    bob.receive().unwrap();
+    transport.fail_next(Fault::LoseRequest("/entries"));
+    assert!(matches!(bob.send(&group, "later"), Err(Error::Offline(_))));
+    alice.remove(&group, &["bob"]).unwrap();
+    alice.add(&group, &["bob"]).unwrap();
+    let mut bob = restart(&world, bob);
+    bob.receive().unwrap();
+    bob.receive().unwrap();
+    assert_eq!(lines(&alice.receive().unwrap()), ["bob: later"]);
+    assert_agreement(&mut [&mut alice, &mut bob], &group);
+}
+
 /// What Alice does in [`a_client_that_dies_at_any_request_carries_on_and_does_everything_once`].
 type Act = fn(&mut Account) -> Result<(), Error>;
 
