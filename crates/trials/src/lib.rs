@@ -6,12 +6,14 @@
 //!   `docs/delivery-protocol.md`.
 //! * [`agreement`] compares what clients of a group have in the end.
 //! * [`kill`] is the kill loop: real processes, killed at random instants.
+//! * [`simulate`] is the simulator: real logic and engines over a seeded network.
 
 pub mod agreement;
 pub mod checker;
 mod ed25519;
 pub mod history;
 pub mod kill;
+pub mod simulate;
 pub mod speaker;
 pub mod toy;
 

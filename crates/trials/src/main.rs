@@ -3,7 +3,11 @@
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use trials::{Failure, checker, history, kill};
+use std::time::Instant;
+use trials::{Failure, checker, history, kill, simulate};
+
+/// A line is printed after so many schedules.
+const TELL_EVERY: u64 = 500;
 
 /// Service and clients together, under everything that goes wrong.
 #[derive(Parser)]
@@ -35,6 +39,15 @@ enum Trial {
         #[arg(long, value_name = "DIR")]
         keep: Option<PathBuf>,
     },
+    /// Run schedules of service and clients over a network that a seed determines
+    Simulate {
+        /// The first seed
+        #[arg(long, default_value_t = 0)]
+        seed: u64,
+        /// How many seeds
+        #[arg(long, default_value_t = 1)]
+        count: u64,
+    },
 }
 
 fn main() -> ExitCode {
@@ -64,6 +77,16 @@ fn run(trial: Trial) -> Result<(), Failure> {
             println!("seed {seed}");
             let options = kill::Options { program, kills, seed, keep };
             kill::run(&options, |tally| println!("{tally}")).map(drop)
+        }
+        Trial::Simulate { seed, count } => {
+            let start = Instant::now();
+            let tell = |tally: &simulate::Tally| {
+                let due = tally.schedules.is_multiple_of(TELL_EVERY) || tally.schedules == count;
+                if due && tally.schedules > 0 {
+                    println!("{:>6.0} s {tally}", start.elapsed().as_secs_f64());
+                }
+            };
+            simulate::run_many(seed, count, tell).map(drop)
         }
     }
 }

@@ -1,0 +1,24 @@
+//! The simulator: schedules of real logic and engines pass, and a seed determines them.
+
+use trials::simulate::{run, run_many};
+
+/// Schedules of the short form.
+const SCHEDULES: u64 = 500;
+
+#[test]
+fn clients_agree_and_lose_nothing_under_any_schedule() {
+    let tally = run_many(1, SCHEDULES, |_| ()).unwrap();
+    assert_eq!(tally.schedules, SCHEDULES);
+    // Or else nothing was at stake.
+    for count in [tally.lost, tally.doubled, tally.crashes, tally.outages, tally.removals] {
+        assert!(count > SCHEDULES / 10, "{tally}");
+    }
+    assert!(tally.messages > SCHEDULES && tally.epochs > SCHEDULES, "{tally}");
+}
+
+#[test]
+fn a_seed_determines_every_request_and_answer() {
+    let (tally, records) = run(7).unwrap();
+    assert_eq!(run(7).unwrap(), (tally, records));
+    assert_ne!(run(8).unwrap().1, run(7).unwrap().1);
+}
