@@ -48,9 +48,9 @@ impl Account {
         self.await_outcome(intent)
     }
 
-    /// Leaves a group. When this returns, the wish is in the group's log; the next commit of another
-    /// member ends the membership, and an event says so. From now on nothing can be asked of the
-    /// group, and its keys are erased when it is over.
+    /// Leaves a group. When this returns, the wish is in the group's log; the next commit of
+    /// another member ends the membership, and an event says so. From now on nothing can be asked
+    /// of the group, and its keys are erased when it is over.
     ///
     /// # Errors
     /// The group cannot be used; or the service cannot be reached, and learns of it later.

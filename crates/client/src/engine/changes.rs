@@ -3,7 +3,7 @@
 //! | change | event |
 //! |---|---|
 //! | a member is added | `MemberAdded` |
-//! | an account's device is added or removed, and others of its devices stay | `DeviceAdded`, `DeviceRemoved` |
+//! | a device is added or removed whose account has others there | `DeviceAdded`, `DeviceRemoved` |
 //! | a member is removed by another | `MemberRemoved` |
 //! | the same, of a member that was idle as this client saw it too | `MemberEvicted` |
 //! | a member is removed as it wished | `MemberLeft` |

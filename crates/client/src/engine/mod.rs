@@ -43,6 +43,7 @@ mod account;
 mod anchors;
 mod asked;
 mod changes;
+mod configuration;
 mod desync;
 mod devices;
 mod examine;
@@ -67,10 +68,7 @@ mod stream;
 mod submit;
 
 use crate::direct::RejoinRequest;
-use crate::id::LOG_EXTENSION;
 use crate::identity;
-use crate::policy::POLICY_EXTENSION;
-use crate::rescue::RESCUE_EXTENSION;
 use crate::store::{
     AccountRecord, BelongingRecord, GroupStatus, IntentRecord, NewEvent, Store, StoreError,
 };
@@ -78,11 +76,12 @@ use crate::transport::{HttpRequest, HttpResponse};
 use crate::{Error, Event, EventKind, GroupId, Home, Misuse, StoreKey};
 use asked::Asked;
 use authentication::{AccountPolicy, KnownAccounts};
+use configuration::client;
 use crypto::{Crypto, Random, Secret};
 use delivery_api::{BlobId, DeviceId, Name, Position, Problem};
 use keys::Keys;
 use locate::Search;
-use mls::{Client, ClientConfig, NoPsks, PendingCommit, Settings};
+use mls::{Client, PendingCommit};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -579,34 +578,6 @@ impl Engine {
     pub(crate) fn delete(self, home: &Home) -> Result<(), Error> {
         Ok(self.store.delete(home.folder())?)
     }
-}
-
-/// The MLS client of an account.
-fn client(crypto: &Crypto, keys: &Keys, policy: &Arc<AccountPolicy>) -> Result<Client, Error> {
-    use crypto::Signer;
-    let credential = match &keys.credential {
-        Some(credential) => credential.to_credential(),
-        // Nothing is made with it: a credential comes before everything else.
-        None => wire::Credential::basic(&[]),
-    };
-    let settings = Settings {
-        extensions: vec![LOG_EXTENSION, POLICY_EXTENSION, RESCUE_EXTENSION],
-        credentials: vec![wire::CredentialType::BASIC],
-        // The service refuses what was protected under an older head, so nothing of a past epoch
-        // follows a newer commit, and its keys can go at once.
-        past_epochs_max: 0,
-        // Who has lost the group comes back like this (`rejoin`); nobody else comes in.
-        external_commits: mls::ExternalCommitPolicy::ResyncOnly,
-        ..Settings::default()
-    };
-    Ok(Client::new(ClientConfig {
-        crypto: crypto.clone(),
-        credential,
-        signers: vec![Arc::clone(&keys.signature) as Arc<dyn Signer>],
-        identity: Arc::clone(policy) as Arc<dyn tree::IdentityPolicy>,
-        psks: Arc::new(NoPsks),
-        settings,
-    }))
 }
 
 /// Whether a refusal is the last word. Some may succeed later, but only if somebody else does

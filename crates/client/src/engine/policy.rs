@@ -1,9 +1,9 @@
 //! Whether a commit keeps to the group's policy.
 //!
 //! [`judge`] decides from the group's state and the commit alone: no clock, no trust of this
-//! client, nothing that only some members know. So all members come to the same verdict, and a commit that
-//! breaks the policy is skipped by all of them, like one that breaks RFC 9420: the first valid
-//! commit wins. What a client makes itself passes here before it is sent.
+//! client, nothing that only some members know. So all members come to the same verdict, and a
+//! commit that breaks the policy is skipped by all of them, like one that breaks RFC 9420: the
+//! first valid commit wins. What a client makes itself passes here before it is sent.
 //!
 //! 1. Whatever a commit does, its sender wants: only leaving is proposed apart.
 //! 2. Who may change the group: adding others, removing others, changing what is agreed on.
