@@ -166,7 +166,7 @@ impl Person {
                 Fate::Failed
             }
             None => {
-                engine.leave(wish.intent);
+                engine.stop_waiting(wish.intent);
                 Fate::Left
             }
         };
