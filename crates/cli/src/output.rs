@@ -76,6 +76,14 @@ pub(crate) fn what(event: &Event) -> String {
         }
         EventKind::LeftGroup { by } => format!("you left; {by} removed you for it"),
         EventKind::LogRepaired {} => "an insider had closed the log; it is open again".to_owned(),
+        EventKind::MemberRejoined { name } => format!("{name} had lost the group, and is back"),
+        EventKind::RejoinFailed {} => {
+            "(nobody has shown the way back into the group: somebody must add you again)".to_owned()
+        }
+        EventKind::Rejoined { after, at } => {
+            format!("you had lost the group, and are back; unread: behind #{after}, before #{at}")
+        }
+        EventKind::Resumed {} => "another member is where you are: the group goes on".to_owned(),
         EventKind::MemberEvicted { by, name } => {
             format!("{by} removed {name}, who has not renewed their keys for too long")
         }
@@ -151,6 +159,10 @@ pub(crate) fn event(event: &Event, name: Option<&str>) -> Value {
         EventKind::LeftGroup { by } => json!({"type": "left-group", "by": by}),
         EventKind::LogRepaired {} => json!({"type": "log-repaired"}),
         EventKind::MemberEvicted { by, name } => json!({"type": "evicted", "by": by, "name": name}),
+        EventKind::MemberRejoined { name } => json!({"type": "rejoined-by", "name": name}),
+        EventKind::RejoinFailed {} => json!({"type": "rejoin-failed"}),
+        EventKind::Rejoined { after, at } => json!({"type": "rejoined", "after": after, "at": at}),
+        EventKind::Resumed {} => json!({"type": "resumed"}),
         EventKind::MemberLeaving { name } => json!({"type": "leaving", "name": name}),
         EventKind::MemberLeft { by, name } => json!({"type": "left", "by": by, "name": name}),
         EventKind::PolicyChanged { by, what } => {

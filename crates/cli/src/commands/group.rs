@@ -27,6 +27,11 @@ pub(crate) enum Group {
         /// The group's name, for its members only
         name: String,
     },
+    /// Leave a group: the next commit of another member ends the membership
+    Leave {
+        /// The group: its name, its id, or the first digits of the id
+        group: String,
+    },
     /// List all groups
     List,
     /// Show or change what the members agree on: who may change the group, how long keys stay, ...
@@ -83,6 +88,9 @@ impl Group {
                 let id = account.create_group(&name)?;
                 let group = account.group(&id.to_string())?;
                 output.print(&format!("{name}  {id}"), &output::group(&group))
+            }
+            Self::Leave { group } => {
+                change(&mut account, output, &group, |account, id| account.leave(id))
             }
             Self::List => {
                 for group in account.groups()? {

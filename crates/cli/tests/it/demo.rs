@@ -20,8 +20,8 @@ fn the_demo_tells_its_story_and_leaves_it_behind() {
     // The accounts work on: offline, since the service has ended.
     let home = keep.join("bob");
     let listed = conclave(&["group", "list", "--home", home.to_str().unwrap()]).output().unwrap();
-    assert!(lines(&listed)[0].ends_with("active, epoch 4, 3 members"));
-    let offline = ["send", "garden", "hello?", "--home", home.to_str().unwrap()];
+    assert!(lines(&listed)[0].ends_with("active, epoch 6, 2 members"));
+    let offline = ["send", "greenhouse", "hello?", "--home", home.to_str().unwrap()];
     assert_eq!(conclave(&offline).output().unwrap().status.code(), Some(4));
     // A second demo in the same folder finds it taken.
     let again = conclave(&["demo", "--keep", keep.to_str().unwrap()]).output().unwrap();

@@ -118,7 +118,7 @@ fn two_people_talk_in_two_terminals() {
 
     // Two conversations: what is said in the one that is not shown is counted.
     bob.enter("/create shed");
-    bob.shows(&["garden", " shed"]);
+    bob.shows(&["\n shed "]);
     bob.press("Tab");
     bob.shows(&[">shed", "shed: 1 members, epoch 0"]);
     alice.enter("are you there?");

@@ -6,6 +6,7 @@ pub(super) enum Entered {
     Add(Vec<String>),
     Create(String),
     Help,
+    Leave,
     Members,
     /// Nothing was typed.
     Nothing,
@@ -24,7 +25,7 @@ pub(super) enum Entered {
 }
 
 /// The commands and what they do, for the help page.
-pub(super) const COMMANDS: [(&str, &str); 11] = [
+pub(super) const COMMANDS: [(&str, &str); 12] = [
     ("/add NAME...", "add accounts to the group"),
     ("/remove NAME...", "remove accounts from it"),
     ("/rename NAME", "give the group another name"),
@@ -32,10 +33,11 @@ pub(super) const COMMANDS: [(&str, &str); 11] = [
     ("/create NAME", "create a group"),
     ("/file PATH", "share a file"),
     ("/save FILE", "fetch a file into the current folder"),
+    ("/leave", "leave the group"),
     ("/members", "who is in the group (F2)"),
     ("/verify", "numbers to compare (F3)"),
     ("/help", "this page (F1, ?)"),
-    ("/quit", "leave (Ctrl-C)"),
+    ("/quit", "end (Ctrl-C)"),
 ];
 
 /// Reads a line. `//` at its start says something that begins with `/`.
@@ -55,6 +57,7 @@ pub(super) fn parse(line: &str) -> Entered {
         ("create", false) => Entered::Create(rest.to_owned()),
         ("file", false) => Entered::Share(rest.to_owned()),
         ("help", true) => Entered::Help,
+        ("leave", true) => Entered::Leave,
         ("members", true) => Entered::Members,
         ("quit", true) => Entered::Quit,
         ("remove", false) => Entered::Remove(names()),

@@ -92,6 +92,7 @@ pub(super) enum News {
 pub(super) enum Order {
     Add(GroupId, Vec<String>),
     Create(String),
+    Leave(GroupId),
     Quit,
     /// The group is being looked at.
     Read(GroupId),
@@ -313,6 +314,7 @@ impl Model {
         self.scroll = 0;
         let order = match entered {
             Entered::Add(names) => Order::Add(group, names),
+            Entered::Leave => Order::Leave(group),
             Entered::Remove(names) => Order::Remove(group, names),
             Entered::Rename(name) => Order::Rename(group, name),
             Entered::Save(file) => Order::Save(group, file),

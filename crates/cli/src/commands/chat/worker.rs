@@ -198,6 +198,9 @@ impl Work {
                 let names: Vec<&str> = names.iter().map(String::as_str).collect();
                 self.account.remove(&group, &names).map(drop).map_err(Failure::from)
             }),
+            Order::Leave(group) => {
+                ("leave", self.account.leave(&group).map(drop).map_err(Failure::from))
+            }
             Order::Rename(group, name) => {
                 ("rename", self.account.rename(&group, &name).map(drop).map_err(Failure::from))
             }

@@ -2,7 +2,7 @@
 
 use crate::failure::Failure;
 use crate::output::{self, Output};
-use client::{Account, GroupId, GroupSummary, Home};
+use client::{Account, Attachment, GroupId, GroupSummary, Home};
 use delivery_service::Server;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -11,6 +11,9 @@ use std::time::Instant;
 
 /// The group of the story.
 pub(super) const GROUP_NAME: &str = "garden";
+
+/// What it is called in the end.
+pub(super) const NEW_NAME: &str = "greenhouse";
 
 /// The service, the people, and what was told.
 pub(super) struct Scene<'a> {
@@ -94,6 +97,51 @@ impl<'a> Scene<'a> {
         Ok(epoch)
     }
 
+    pub(super) fn rename(&mut self, by: &'static str, name: &str) -> Result<u64, Failure> {
+        let group = self.group()?;
+        let epoch = self.person(by)?.rename(&group, name)?.epoch;
+        self.step(&format!("{by} renames the group to \"{name}\"."))?;
+        Ok(epoch)
+    }
+
+    pub(super) fn leave(&mut self, name: &'static str) -> Result<(), Failure> {
+        let group = self.group()?;
+        self.person(name)?.leave(&group)?;
+        self.step(&format!("{name} wants to leave."))
+    }
+
+    /// Somebody shares a file, and these fetch it. The service has none of it in clear.
+    pub(super) fn share(
+        &mut self,
+        from: &'static str,
+        name: &str,
+        contents: &str,
+        hearers: &[&'static str],
+    ) -> Result<(), Failure> {
+        let group = self.group()?;
+        let path = self.folder.join(name);
+        std::fs::write(&path, contents)?;
+        let attachment = Attachment { path: &path, name, media_type: "text/plain" };
+        let done = self.person(from)?.send_file(&group, attachment, &mut |_, _| ())?;
+        self.step(&format!("{from} shares the file {name}."))?;
+        for &person in [from].iter().chain(hearers) {
+            let account = self.person(person)?;
+            account.receive()?;
+            let number = account.find_file(&group, name)?.number;
+            let mut fetched = Vec::new();
+            account.save_file(number, &mut fetched, &mut |_, _| ())?;
+            let what = format!("{from} shares file {number}: {name}, {} bytes", contents.len());
+            self.expect(person, done.epoch, &what);
+            self.look(person)?;
+            self.check(fetched == contents.as_bytes(), || {
+                format!("{person} has another file than {from} shared")
+            })?;
+        }
+        let in_clear = self.has_on_disk("service", contents)?;
+        self.check(!in_clear, || "the service has the file in clear".to_owned())?;
+        self.step("  Checked: the others have the file, and the service cannot read it.")
+    }
+
     /// Somebody says something, which they themselves must find in their history.
     pub(super) fn say(&mut self, name: &'static str, text: &str) -> Result<(), Failure> {
         let group = self.group()?;
@@ -172,10 +220,18 @@ impl<'a> Scene<'a> {
         }
     }
 
+    /// Whether somebody's history contains a text.
+    pub(super) fn remembers(&mut self, name: &'static str, text: &str) -> Result<bool, Failure> {
+        let group = self.group()?;
+        let history = self.person(name)?.history(&group)?;
+        Ok(history.iter().any(|event| output::line(event).contains(text)))
+    }
+
     /// Whether what somebody has on disk contains a text.
     pub(super) fn has_on_disk(&self, name: &str, text: &str) -> Result<bool, Failure> {
         for file in std::fs::read_dir(self.folder.join(name))? {
-            let bytes = std::fs::read(file?.path())?;
+            let path = file?.path();
+            let bytes = if path.is_file() { std::fs::read(path)? } else { Vec::new() };
             if bytes.windows(text.len()).any(|window| window == text.as_bytes()) {
                 return Ok(true);
             }
@@ -206,7 +262,7 @@ impl<'a> Scene<'a> {
             let lines: Vec<String> =
                 history.iter().map(|event| format!("  {}", output::line(event))).collect();
             let events: Vec<Value> =
-                history.iter().map(|event| output::event(event, Some(GROUP_NAME))).collect();
+                history.iter().map(|event| output::event(event, Some(NEW_NAME))).collect();
             let value = json!({"type": "view", "name": name, "events": events});
             let text = format!("\nAs {name} saw it:\n{}", lines.join("\n"));
             self.output.print(&text, &value)?;
@@ -222,7 +278,7 @@ impl<'a> Scene<'a> {
              service  the service's store; go on with\n           \
              conclave serve --data {folder}/service --listen {address}\n  \
              alice, bob, carol  their accounts; with the service running, for example\n           \
-             conclave send {GROUP_NAME} hello --home {folder}/bob",
+             conclave send {NEW_NAME} hello --home {folder}/bob",
             self.checks
         );
         let value = json!({

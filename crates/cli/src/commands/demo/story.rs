@@ -1,6 +1,6 @@
 //! The story of the demo, in order.
 
-use super::scene::Scene;
+use super::scene::{NEW_NAME, Scene};
 use crate::failure::Failure;
 use client::{GroupState, Peek};
 
@@ -18,6 +18,8 @@ pub(super) fn tell(scene: &mut Scene<'_>) -> Result<(), Failure> {
     removal(scene)?;
     restart(scene)?;
     homecoming(scene)?;
+    plan(scene)?;
+    farewell(scene)?;
     scene.end()
 }
 
@@ -77,8 +79,7 @@ fn removal(scene: &mut Scene<'_>) -> Result<(), Failure> {
     let peek = scene.person(CAROL)?.peek(&group)?;
     let is_shut = matches!(peek, Peek::Refused(_) | Peek::Shown { entries: 0, stopped: true });
     scene.check(is_shut, || format!("the service shows carol more: {peek:?}"))?;
-    let (bobs, carols) =
-        (scene.has_on_disk(BOB, "birthday")?, scene.has_on_disk(CAROL, "birthday")?);
+    let (bobs, carols) = (scene.remembers(BOB, "birthday")?, scene.remembers(CAROL, "birthday")?);
     scene.check(bobs && !carols, || "carol has the words that were said behind her".to_owned())?;
     let refused = scene.person(CAROL)?.send(&group, "Hello?").is_err();
     scene.check(refused, || "carol can still send".to_owned())?;
@@ -103,4 +104,29 @@ fn homecoming(scene: &mut Scene<'_>) -> Result<(), Failure> {
     talk(scene, BOB, "Surprise! Come to the greenhouse.", everybody)?;
     talk(scene, CAROL, "You two! What did I miss?", everybody)?;
     scene.agree(&[ALICE, BOB, CAROL], 4)
+}
+
+fn plan(scene: &mut Scene<'_>) -> Result<(), Failure> {
+    let epoch = scene.rename(ALICE, NEW_NAME)?;
+    for name in [ALICE, BOB, CAROL] {
+        scene.expect(name, epoch, "alice renamed the group from garden to greenhouse");
+    }
+    scene.share(BOB, "plan.txt", "Tomatoes by the door, beans behind them.", &[ALICE, CAROL])?;
+    scene.agree(&[ALICE, BOB, CAROL], 5)
+}
+
+fn farewell(scene: &mut Scene<'_>) -> Result<(), Failure> {
+    scene.leave(CAROL)?;
+    // Whoever is there next sees to it, before anything else is said.
+    scene.person(BOB)?.receive()?;
+    for name in [ALICE, BOB, CAROL] {
+        scene.expect(name, 5, "carol wants to leave");
+    }
+    for name in [ALICE, BOB] {
+        scene.expect(name, 6, "carol left; bob removed them for it");
+    }
+    talk(scene, BOB, "Goodbye, Carol! We water your beans.", (&[ALICE, BOB], 6))?;
+    scene.expect(CAROL, 6, "you left; bob removed you for it");
+    scene.look(CAROL)?;
+    scene.agree(&[ALICE, BOB], 6)
 }

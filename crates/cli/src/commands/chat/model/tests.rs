@@ -89,6 +89,7 @@ fn commands_concern_the_group_that_is_shown() {
         ("/add bob carol", Order::Add(id(2), vec![name("bob"), name("carol")])),
         ("/remove bob", Order::Remove(id(2), vec![name("bob")])),
         ("/rename the shed", Order::Rename(id(2), name("the shed"))),
+        ("/leave", Order::Leave(id(2))),
         ("/update", Order::Update(id(2))),
         ("/create shed", Order::Create(name("shed"))),
         ("/save a.txt", Order::Save(id(2), name("a.txt"))),
