@@ -19,6 +19,7 @@ mod devices;
 mod examine;
 mod files;
 mod follow;
+mod history;
 
 pub use files::Attachment;
 use follow::Follower;

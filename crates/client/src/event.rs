@@ -169,6 +169,10 @@ kinds! {
             /// The groups' names.
             groups: Vec<String>,
         }
+        /// Somebody sent something with this client's keys: its folder was copied, or put back from
+        /// an older copy. What was said is not known here. The keys are changed before anything else
+        /// is sent.
+        60 SentElsewhere {}
         /// Somebody shared a file: [`crate::Account::save_file`] fetches it.
         40 File {
             /// Who sent it.

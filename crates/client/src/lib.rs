@@ -55,7 +55,10 @@ pub mod transport;
 
 pub use account::{Account, Attachment, Peek, Waker};
 pub use authentication::{AccountKey, KeySource, KnownAccount};
-pub use engine::{AccountDevice, Done, GroupState, GroupSummary, PolicyViolation};
+pub use engine::{
+    AccountDevice, Done, GroupState, GroupSummary, HistoryQuery, MessageState, OwnMessage,
+    PolicyViolation,
+};
 pub use error::{Error, Misuse, ServiceFault};
 pub use event::{Event, EventKind};
 pub use examination::{Finding, Verdict, examine_folder};

@@ -195,6 +195,8 @@ impl Engine {
         transaction.put_group(&record)?;
         transaction.commit()?;
         self.plan.push_back(Task::BackUp);
+        // Nobody else knows of it.
+        self.caught_up.insert(group.clone());
         Ok(())
     }
 

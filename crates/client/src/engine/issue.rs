@@ -130,7 +130,9 @@ impl Engine {
         let transaction = self.store.transaction()?;
         let schedule = transaction.schedule(&group.id)?;
         // Before anything is said: what waits is committed, and keys that are too old renewed.
-        let is_blocked = proposed || is_locked || is_overdue(&open.group, schedule.as_ref(), now);
+        let is_doubtful = transaction.is_doubtful(&group.id)?;
+        let is_due = is_doubtful || is_overdue(&open.group, schedule.as_ref(), now);
+        let is_blocked = proposed || is_locked || is_due;
         let append = |(lane, bytes): (Lane, Vec<u8>), idempotency_key| {
             let append = Append { head: group.head, idempotency_key, lane, bytes: bytes.into() };
             Submission::Message(Box::new(append))
@@ -143,7 +145,7 @@ impl Engine {
                 transaction.apply(&delta)?;
                 (append((Lane::Application, message.to_bytes()), idempotency_key), None)
             }
-            Intent::Leave => {
+            Intent::Leave if !is_doubtful => {
                 let (message, delta) =
                     leave::propose(&mut open.group, &seen, now, &mut *self.random)?;
                 transaction.apply(&delta)?;
@@ -343,9 +345,10 @@ fn contents(
     let own_leaf = group.own_leaf();
     let leaves = match intent {
         // A message waits for the proposals before it; a commit of these alone is an update.
-        Intent::Send { .. } | Intent::Update => return Ok(Some((options, Recipients::new()))),
-        // It is proposed, not committed.
-        Intent::Leave => return Ok(None),
+        // So does a wish to leave, if the keys are to be changed first.
+        Intent::Leave | Intent::Send { .. } | Intent::Update => {
+            return Ok(Some((options, Recipients::new())));
+        }
         Intent::Evict(devices) => {
             let of = |leaf: &wire::LeafNode| identity_of(leaf).map(|identity| identity.device);
             let is_idle =

@@ -31,7 +31,7 @@ use crate::message::{Content, LastSeen, MessageId, decode_payload};
 use crate::store::{
     GroupRecord, GroupStatus, Intent, NewEvent, OutboxRecord, StoreTransaction, Submission,
 };
-use crate::{Error, EventKind, GroupId, ServiceFault, StoreError};
+use crate::{Error, EventKind, GroupId, MessageState, ServiceFault, StoreError};
 use authentication::AccountPolicy;
 use codec::Decode;
 use crypto::CryptoError;
@@ -39,8 +39,8 @@ use delivery_api::log::{Entry, EntryKind, LogPage};
 use delivery_api::request::{self, Failure, Window};
 use delivery_api::{ChainHash, DeviceId, Position, Problem, limits};
 use mls::{
-    ApplicationMessage, EpochChange, ProposalSender, Received, ReceivedProposal, Settings,
-    StagedEpoch,
+    ApplicationMessage, BrokenRule, EpochChange, ProposalSender, Received, ReceivedProposal,
+    Settings, StagedEpoch,
 };
 use std::sync::Arc;
 use wire::{LeafNode, MlsMessage, PskKind};
@@ -127,6 +127,7 @@ impl Engine {
         self.wakes.remove(group);
         self.learn(learned);
         if record.status == GroupStatus::Active {
+            self.note_read(group, record.position, page.end);
             self.open.insert(group.clone(), open);
             if advanced && (record.position < page.end || page.stopped || is_short) {
                 self.plan.push_front(Task::ReadLog(group.clone()));
@@ -194,6 +195,9 @@ impl Engine {
         }
         if learned.members {
             self.plan.push_back(Task::BackUp);
+        }
+        for (number, position) in learned.sent {
+            self.message_changes.push((number, MessageState::Accepted(position)));
         }
         for (intent, done) in learned.done {
             if self.awaited.contains(&intent) {
@@ -267,6 +271,8 @@ struct Learned {
     /// Somebody came or went.
     members: bool,
     done: Vec<(u64, Done)>,
+    /// Own messages that are in the log.
+    sent: Vec<(u64, Position)>,
     trace: Trace,
     /// Why following ends behind the entry.
     alarm: Option<&'static str>,
@@ -339,9 +345,10 @@ impl Reading<'_> {
                 let pending = pending.ok_or(StoreError::Corrupt("pending commit"))?;
                 let change = pending.change().clone();
                 self.advance(pending.into(), &change, position)?;
+                self.transaction.delete_doubt(&self.record.id)?;
                 let event = self.event(position, EventKind::LogRepaired {}, true);
                 note_unlocked(self.transaction, event)?;
-                if matches!(wish, Intent::Send { .. }) {
+                if matches!(wish, Intent::Leave | Intent::Send { .. }) {
                     // Only the proposals that stood before it are out of the way.
                     return Ok(());
                 }
@@ -351,6 +358,8 @@ impl Reading<'_> {
                 let message = (Some((me.device, id)), self.open.group.epoch());
                 let from = (me.name.to_string(), position);
                 self.said(from, message, content, false)?;
+                self.transaction.set_message_accepted(outbox.intent, position)?;
+                self.learned.sent.push((outbox.intent, position));
             }
             (Submission::Message(_), Intent::Leave) => {
                 leave::note_proposed(self.transaction, &self.record.id)?;
@@ -543,6 +552,9 @@ impl Reading<'_> {
             self.drop_candidate()?;
         }
         match error {
+            E::Violation(BrokenRule::Group(mls::Violation::NotSentByThisClient)) => {
+                self.sent_elsewhere(entry)
+            }
             E::Malformed(_) | E::Violation(_) | E::Limit(_) => self.skip(entry, &error.to_string()),
             E::Misuse(mls::Misuse::WrongMessageKind) => self.skip(entry, &error.to_string()),
             E::Crypto(
@@ -560,6 +572,20 @@ impl Reading<'_> {
             E::Refused(refusal) => self.halt(&refusal.0),
             other => Err(other.into()),
         }
+    }
+
+    /// Somebody else has this client's keys: see [`super::fencing`].
+    fn sent_elsewhere(&mut self, entry: &Entry) -> Result<(), Error> {
+        if entry.kind == EntryKind::Commit {
+            return self.halt("a commit was made with this client's keys, and not by it");
+        }
+        self.drop_candidate()?;
+        self.outbox = None;
+        self.transaction.delete_outbox(&self.record.id)?;
+        self.transaction.put_doubt(&self.record.id)?;
+        let event = self.event(entry.position, EventKind::SentElsewhere {}, true);
+        self.transaction.add_event(&event)?;
+        Ok(())
     }
 
     fn skip(&mut self, entry: &Entry, reason: &str) -> Result<(), Error> {

@@ -24,6 +24,8 @@
 //! | `inbox`, `locate` | Welcomes: join, find the place in the log |
 //! | `issue` | from an intent to something to send |
 //! | `examine` | looking at the account without changing it |
+//! | `fencing` | copies of the folder, found out before anything is sent |
+//! | `history` | what people look at |
 //! | `files` | sharing and fetching files |
 //! | `schedule`, `leave` | what is due of itself: own keys, idle members, wishes to leave |
 //! | `policy` | whether a commit keeps to the group's policy |
@@ -47,9 +49,11 @@ mod configuration;
 mod desync;
 mod devices;
 mod examine;
+mod fencing;
 mod files;
 mod groups;
 mod guide;
+mod history;
 mod inbox;
 mod issue;
 pub(crate) mod keys;
@@ -70,7 +74,7 @@ mod submit;
 use crate::direct::RejoinRequest;
 use crate::identity;
 use crate::store::{
-    AccountRecord, BelongingRecord, GroupStatus, IntentRecord, NewEvent, Store, StoreError,
+    AccountRecord, BelongingRecord, GroupStatus, Intent, IntentRecord, NewEvent, Store, StoreError,
 };
 use crate::transport::{HttpRequest, HttpResponse};
 use crate::{Error, Event, EventKind, GroupId, Home, Misuse, StoreKey};
@@ -90,6 +94,7 @@ pub(crate) use asked::http;
 pub use devices::AccountDevice;
 pub(crate) use examine::LogProbe;
 pub use groups::{GroupState, GroupSummary};
+pub use history::{HistoryQuery, MessageState, OwnMessage};
 pub use issue::Done;
 pub use policy::Violation as PolicyViolation;
 
@@ -182,6 +187,12 @@ pub struct Engine {
     /// The root key came, and the account is not taken over yet.
     recovering: bool,
     backups: recovery::Backups,
+    /// Groups whose log was read to its end in this process.
+    caught_up: BTreeSet<GroupId>,
+    /// Groups in doubt that fresh keys were wanted for in this process.
+    freshened: BTreeSet<GroupId>,
+    /// Own messages whose state has changed.
+    message_changes: Vec<(u64, MessageState)>,
 }
 
 impl Engine {
@@ -268,6 +279,9 @@ impl Engine {
             answered: BTreeMap::new(),
             recovering: belonging.keep.is_some(),
             backups: recovery::Backups::new(),
+            caught_up: BTreeSet::new(),
+            freshened: BTreeSet::new(),
+            message_changes: Vec::new(),
         })
     }
 
@@ -456,6 +470,7 @@ impl Engine {
         }
         drop(transaction);
         self.want_unlocked()?;
+        self.want_fresh_keys()?;
         // On the way to an intent a group may turn out to be lost.
         match self.intent_task(now)? {
             Some(task) => Ok(Some(task)),
@@ -471,10 +486,14 @@ impl Engine {
             let Some(record) = intents.find(|intent| !self.waiting.contains(&intent.group)) else {
                 return Ok(None);
             };
-            if transaction.outbox(&record.group)?.is_some() {
+            let is_made = transaction.outbox(&record.group)?.is_some();
+            drop(transaction);
+            if let Some(task) = self.read_before_sending(&record.group)? {
+                return Ok(Some(task));
+            }
+            if is_made {
                 return Ok(Some(Task::Submit(record.group)));
             }
-            drop(transaction);
             // Without a task the intent is done, or cannot be; the next one may have one.
             if let Some(task) = self.prepare(record, now)? {
                 return Ok(Some(task));
@@ -525,6 +544,9 @@ impl Engine {
         let is_awaited = self.awaited.contains(&record.number);
         let transaction = self.store.transaction()?;
         transaction.delete_intent(record.number)?;
+        if let (Intent::Send { .. }, Err(error)) = (&record.intent, &outcome) {
+            transaction.set_message_refused(record.number, &error.to_string())?;
+        }
         if let (false, Err(error)) = (is_awaited, &outcome) {
             transaction.add_event(&NewEvent {
                 group: Some(record.group.clone()),
@@ -539,6 +561,10 @@ impl Engine {
             })?;
         }
         transaction.commit()?;
+        if let (Intent::Send { .. }, Err(error)) = (&record.intent, &outcome) {
+            let refused = MessageState::Refused(error.to_string());
+            self.message_changes.push((record.number, refused));
+        }
         if is_awaited {
             self.outcomes.insert(record.number, outcome);
         }

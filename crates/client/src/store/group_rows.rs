@@ -23,7 +23,7 @@ fn group_id(row: &Row<'_>, column: usize) -> rusqlite::Result<GroupId> {
 }
 
 /// What names the event of an entry, as far as it is known before it has a number.
-fn event_row(group: &[u8], position: Position) -> Vec<u8> {
+pub(super) fn event_row(group: &[u8], position: Position) -> Vec<u8> {
     [group, &position.0.to_be_bytes()].concat()
 }
 
@@ -112,9 +112,11 @@ impl StoreTransaction<'_> {
 
     /// Forgets a group's log, and what was made for it; its history and what is wanted stay.
     pub(crate) fn forget_log(&self, id: &GroupId) -> Stored<()> {
-        for sql in
-            ["DELETE FROM chain_hashes WHERE group_id = ?", "DELETE FROM outbox WHERE group_id = ?"]
-        {
+        for sql in [
+            "DELETE FROM chain_hashes WHERE group_id = ?",
+            "DELETE FROM outbox WHERE group_id = ?",
+            "DELETE FROM doubts WHERE group_id = ?",
+        ] {
             self.0.execute(sql, [id.as_slice()])?;
         }
         Ok(())
@@ -127,8 +129,8 @@ impl StoreTransaction<'_> {
         let added = self
             .0
             .prepare_cached(
-                "INSERT INTO history (group_id, position, epoch, what, message_id, unread)
-                 VALUES (?, ?, ?, ?, ?, ?)
+                "INSERT INTO history (group_id, position, epoch, what, message_id, unread, mine)
+                 VALUES (?, ?, ?, ?, ?, ?, ?)
                  ON CONFLICT (group_id, message_id) WHERE message_id IS NOT NULL DO NOTHING",
             )?
             .execute(params![
@@ -138,6 +140,8 @@ impl StoreTransaction<'_> {
                 self.seal("history.what", &row, &event.kind.to_bytes())?,
                 self.message_tag(event)?,
                 event.unread,
+                // What was done here is not told as news.
+                !event.unread,
             ])?;
         Ok(added > 0)
     }
@@ -163,7 +167,7 @@ impl StoreTransaction<'_> {
     /// Whether an own message stands at a position: its echo is nothing new.
     pub(crate) fn has_own_message(&self, id: &GroupId, position: Position) -> Stored<bool> {
         let sql = "SELECT EXISTS (SELECT 1 FROM history WHERE group_id = ? AND position = ?
-                   AND message_id IS NOT NULL AND unread = 0)";
+                   AND message_id IS NOT NULL AND mine = 1)";
         let mut statement = self.0.prepare_cached(sql)?;
         Ok(statement.query_row(params![id.as_slice(), position.0], |row| row.get(0))?)
     }
@@ -209,8 +213,11 @@ impl StoreTransaction<'_> {
     pub(crate) fn add_intent(&self, id: &GroupId, intent: &super::Intent) -> Stored<u64> {
         let sql = "INSERT INTO intents (group_id, intent, attempts) VALUES (?, ?, 0)
                    RETURNING number";
-        let intent = self.seal("intents.intent", id.as_slice(), &intent.to_bytes())?;
-        Ok(self.0.query_row(sql, params![id.as_slice(), intent], |row| row.get(0))?)
+        let sealed = self.seal("intents.intent", id.as_slice(), &intent.to_bytes())?;
+        let number =
+            self.0.query_row(sql, params![id.as_slice(), sealed], |row| row.get::<_, u64>(0))?;
+        self.add_own_message(number, id, intent)?;
+        Ok(number)
     }
 
     /// Replaces an intent by one that is further, or that has lost a race.

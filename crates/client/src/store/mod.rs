@@ -15,6 +15,7 @@ mod account_rows;
 mod check;
 mod device_rows;
 mod group_rows;
+mod history_rows;
 mod mls_rows;
 mod records;
 mod rescue_rows;

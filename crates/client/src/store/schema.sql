@@ -59,7 +59,8 @@ CREATE TABLE history (
     epoch               INTEGER NOT NULL,
     what                BLOB NOT NULL,      -- sealed: an EventKind, with the text of a message
     message_id          BLOB,               -- of a message: tag of its sender's device and its id
-    unread              INTEGER NOT NULL    -- 1 until it was handed to the application
+    unread              INTEGER NOT NULL,   -- 1 until it was handed to the application
+    mine                INTEGER NOT NULL    -- 1 if this client did it
 ) STRICT;
 -- How to fetch and open the files among it.
 CREATE TABLE files (
@@ -187,4 +188,37 @@ CREATE TABLE items (
     number              INTEGER PRIMARY KEY AUTOINCREMENT,
     recipient           BLOB NOT NULL,      -- sealed
     body                BLOB NOT NULL       -- sealed: the request's body
+
+-- Groups to which something was sent with this client's keys, and not from here.
+CREATE TABLE doubts (
+    group_id            BLOB NOT NULL PRIMARY KEY
+) STRICT;
+
+-- Own messages, and what became of them.
+CREATE TABLE own_messages (
+    number              INTEGER NOT NULL PRIMARY KEY,   -- that of the intent
+    group_id            BLOB NOT NULL,
+    state               INTEGER NOT NULL,   -- 1 pending, 2 accepted, 3 refused
+    position            INTEGER NOT NULL,   -- where it was accepted
+    text                BLOB NOT NULL,      -- sealed: what it says; of a file, its name
+    reason              BLOB                -- sealed: why it was refused
+) STRICT;
+CREATE INDEX own_messages_by_group ON own_messages (group_id, number);
+
+-- Up to which event somebody has looked at each group.
+CREATE TABLE seen (
+    group_id            BLOB NOT NULL PRIMARY KEY,
+    number              INTEGER NOT NULL
+) STRICT;
+
+-- What somebody was about to say.
+CREATE TABLE drafts (
+    group_id            BLOB NOT NULL PRIMARY KEY,
+    text                BLOB NOT NULL       -- sealed
+) STRICT;
+
+-- What the application keeps here.
+CREATE TABLE settings (
+    name                BLOB NOT NULL PRIMARY KEY,      -- tag
+    value               BLOB NOT NULL       -- sealed
 ) STRICT;

@@ -42,6 +42,8 @@ fn live(world: &World, home: &Home) -> Vec<Vec<u8>> {
     alice.update_keys(&group).unwrap();
     alice.receive().unwrap();
     alice.rotate_root().unwrap();
+    alice.set_draft(&group, "what she nearly said").unwrap();
+    alice.set_setting("colour", Some("midnight blue")).unwrap();
     // What waits to be sent is there, too.
     transport.end_at(0, false);
     assert!(alice.send(&group, "what never left the house").is_err());
@@ -54,6 +56,8 @@ fn live(world: &World, home: &Home) -> Vec<Vec<u8>> {
         "what bob answers",
         "what never left",
         "send a message",
+        "what she nearly",
+        "midnight blue",
     ];
     let mut needles: Vec<Vec<u8>> = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
     needles.push(bob.identity().device.as_bytes().to_vec());

@@ -24,8 +24,8 @@ pub(crate) fn ask(world: &World, now: u64, request: &HttpRequest) -> HttpRespons
     HttpResponse { status: response.status, body: response.body }
 }
 
-/// Goes on until the engine plans nothing, or until a request whose path ends so, which is not
-/// sent.
+/// Goes on until the engine plans nothing, or until a request that changes something and whose path
+/// ends so, which is not sent.
 pub(crate) fn drive(
     engine: &mut Engine,
     world: &World,
@@ -37,7 +37,9 @@ pub(crate) fn drive(
             Next::Idle => return None,
             Next::Wait(_) => {}
             Next::Ask(request) => {
-                if request.path.split('?').next().is_some_and(|path| path.ends_with(end)) {
+                let changes = request.method != delivery_api::Method::Get;
+                let ends = request.path.split('?').next().is_some_and(|path| path.ends_with(end));
+                if changes && ends {
                     return Some(request);
                 }
                 let response = ask(world, now, &request);

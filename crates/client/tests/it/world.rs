@@ -64,6 +64,12 @@ impl InProcess {
         *self.end.lock().unwrap() = Some((number, arrives));
     }
 
+    /// The paths that were asked, without queries.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let paths = self.paths.lock().unwrap();
+        paths.iter().map(|path| path.split('?').next().unwrap().to_owned()).collect()
+    }
+
     /// How many requests there were.
     pub(crate) fn requests(&self) -> usize {
         self.paths.lock().unwrap().len()
