@@ -188,6 +188,7 @@ CREATE TABLE items (
     number              INTEGER PRIMARY KEY AUTOINCREMENT,
     recipient           BLOB NOT NULL,      -- sealed
     body                BLOB NOT NULL       -- sealed: the request's body
+) STRICT;
 
 -- Groups to which something was sent with this client's keys, and not from here.
 CREATE TABLE doubts (
