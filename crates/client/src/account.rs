@@ -261,11 +261,14 @@ impl Account {
         self.engine.set_read(self.handed_out)
     }
 
-    /// Waits until there may be something new, at most `seconds`, then [`Account::receive`]s.
+    /// Waits until there may be something new, or something is due of itself, at most `seconds`,
+    /// then [`Account::receive`]s.
     ///
     /// # Errors
     /// As [`Account::receive`].
     pub fn follow(&mut self, seconds: u32) -> Result<Vec<Event>, Error> {
+        let due = self.engine.next_action(now())?.saturating_sub(now()).max(1);
+        let seconds = seconds.min(u32::try_from(due).unwrap_or(u32::MAX));
         self.follower.wait(&mut self.engine, &self.transport, seconds, now())?;
         let received = self.receive();
         if received.is_err() {

@@ -212,7 +212,7 @@ impl Engine {
         self.schedule(now)?;
         let transaction = self.store.transaction()?;
         let is_busy = !self.plan.is_empty()
-            || !transaction.intents()?.is_empty()
+            || transaction.intents()?.iter().any(|it| !self.waiting.contains(&it.group))
             || transaction.next_upload()?.is_some()
             || !transaction.inbox_done()?.is_empty();
         drop(transaction);

@@ -152,3 +152,72 @@ impl Engine {
         Ok(transaction.commit()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{GRACE_SECONDS, LEFT_SECONDS, LIFETIME_SECONDS, STOCK_TARGET, SUITE};
+    use crate::Home;
+    use crate::engine::{Engine, Setup};
+    use delivery_api::Name;
+    use delivery_api::key_package::{Stock, SuiteStock};
+    use mls::Crypto;
+    use testkit::{NOW, SeededRandom};
+
+    const BATCH: usize = STOCK_TARGET as usize + 1;
+
+    fn engine(folder: &tempfile::TempDir) -> Engine {
+        let crypto = Crypto::new(crypto_aws_lc::provider());
+        let setup = Setup { crypto, random: Box::new(SeededRandom::new(1)) };
+        let (home, name) = (Home::unprotected(folder.path()), Name::new("alice").unwrap());
+        let mut engine = Engine::create(&home, &name, "by hand", setup).unwrap();
+        engine.renew(NOW).unwrap();
+        engine
+    }
+
+    /// Tells what the service has, and takes whatever is to be uploaded. Returns how many key
+    /// packages have their private keys here.
+    fn stock(engine: &mut Engine, count: u32, now: u64) -> usize {
+        let stock = SuiteStock { suite: SUITE.0, count, last_resort: count > 0 };
+        engine.stock_known(&Stock { suites: vec![stock] }, now).unwrap();
+        let transaction = engine.store.transaction().unwrap();
+        if let Some((number, _)) = transaction.next_upload().unwrap() {
+            transaction.delete_upload(number).unwrap();
+        }
+        let kept = engine.client.key_packages(&transaction.mls()).unwrap().len();
+        transaction.commit().unwrap();
+        kept
+    }
+
+    #[test]
+    fn the_stock_is_replaced_before_it_expires_and_its_keys_are_erased_after() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut engine = engine(&folder);
+        assert_eq!(stock(&mut engine, 0, NOW), BATCH);
+        let soon = NOW + LIFETIME_SECONDS - LEFT_SECONDS;
+        assert_eq!(stock(&mut engine, STOCK_TARGET, soon - 1), BATCH);
+        assert_eq!(stock(&mut engine, STOCK_TARGET, soon), 2 * BATCH);
+        assert_eq!(stock(&mut engine, STOCK_TARGET, soon + 1), 2 * BATCH);
+        let end = NOW + LIFETIME_SECONDS + GRACE_SECONDS;
+        assert_eq!(stock(&mut engine, STOCK_TARGET, end), 2 * BATCH);
+        assert_eq!(stock(&mut engine, STOCK_TARGET, end + 1), BATCH);
+    }
+
+    #[test]
+    fn a_last_resort_that_was_used_is_replaced_and_its_keys_are_erased_soon() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut engine = engine(&folder);
+        assert_eq!(stock(&mut engine, 0, NOW), BATCH);
+        let transaction = engine.store.transaction().unwrap();
+        let made = engine.client.key_packages(&transaction.mls()).unwrap();
+        let is_last_resort =
+            |it: &&wire::KeyPackage| it.extensions.find(wire::ExtensionType::LAST_RESORT).is_some();
+        let used = made.iter().find(is_last_resort).unwrap();
+        let used = used.reference(&engine.keys.suite).unwrap();
+        assert!(transaction.use_key_package(used.0.as_slice(), NOW).unwrap());
+        transaction.commit().unwrap();
+        assert_eq!(stock(&mut engine, STOCK_TARGET, NOW), BATCH + 1);
+        let week = NOW + 7 * 86_400;
+        assert_eq!(stock(&mut engine, STOCK_TARGET, week + GRACE_SECONDS), BATCH + 1);
+        assert_eq!(stock(&mut engine, STOCK_TARGET, week + GRACE_SECONDS + 1), BATCH);
+    }
+}
