@@ -1,9 +1,11 @@
 //! Diffie-Hellman as HPKE uses it (RFC 9180, sections 4.1 and 7.1).
 
+use std::sync::Arc;
+
 use aws_lc_rs::agreement::{
     self, ECDH_P256, ECDH_P384, ECDH_P521, ParsedPublicKey, PrivateKey, UnparsedPublicKey, X25519,
 };
-use crypto::{CryptoError, HpkePublicKey, KemId, Secret};
+use crypto::{CryptoError, DhKey, HpkePublicKey, KemId, Secret};
 use crypto_25519::is_weak_x25519;
 
 /// AWS-LC's group of a KEM and the length of its serialized public key.
@@ -63,6 +65,30 @@ fn agree(private_key: &PrivateKey, public_key: ParsedPublicKey) -> Result<Secret
     agreement::agree(private_key, public_key, CryptoError::InvalidPublicKey, |shared| {
         Ok(Secret::from_slice(shared))
     })
+}
+
+/// A private key as AWS-LC has read it. AWS-LC overwrites what it frees.
+struct ReadyKey {
+    kem: KemId,
+    key: PrivateKey,
+}
+
+impl DhKey for ReadyKey {
+    fn public_key(&self) -> Result<HpkePublicKey, CryptoError> {
+        serialize_public_key(&self.key)
+    }
+
+    fn dh(&self, public_key: &HpkePublicKey) -> Result<Secret, CryptoError> {
+        agree(&self.key, parse_public_key(self.kem, public_key)?)
+    }
+}
+
+/// To read an X25519 key is to compute its public key, a third of what Diffie-Hellman itself costs.
+pub(crate) fn key(kem: KemId, private_key: &Secret) -> Result<Option<Arc<dyn DhKey>>, CryptoError> {
+    if kem == KemId::DHKEM_X448_HKDF_SHA512 {
+        return Ok(None);
+    }
+    Ok(Some(Arc::new(ReadyKey { kem, key: parse_private_key(kem, private_key)? })))
 }
 
 pub(crate) fn public_key(kem: KemId, private_key: &Secret) -> Result<HpkePublicKey, CryptoError> {

@@ -31,8 +31,8 @@ mod signature;
 use std::sync::Arc;
 
 use crypto::{
-    AeadId, CryptoError, Digest, HashAlgorithm, HpkePublicKey, KemId, Provider, Random, Secret,
-    SignaturePublicKey, SignatureScheme, SignedMessage, SigningKey, SuiteParams,
+    AeadId, CryptoError, DhKey, Digest, HashAlgorithm, HpkePublicKey, KemId, Provider, Random,
+    Secret, SignaturePublicKey, SignatureScheme, SignedMessage, SigningKey, SuiteParams,
 };
 
 /// The backend; it has no state.
@@ -109,6 +109,14 @@ impl Provider for AwsLc {
         private_key: &Secret,
     ) -> Result<HpkePublicKey, CryptoError> {
         diffie_hellman::public_key(kem, private_key)
+    }
+
+    fn dh_key(
+        &self,
+        kem: KemId,
+        private_key: &Secret,
+    ) -> Result<Option<Arc<dyn DhKey>>, CryptoError> {
+        diffie_hellman::key(kem, private_key)
     }
 
     fn dh(

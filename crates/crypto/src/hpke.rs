@@ -216,10 +216,12 @@ pub(crate) fn dhkem_derive_key_pair<P: Provider + ?Sized>(
     kem: KemId,
     ikm: &Secret,
 ) -> Result<HpkeKeyPair, CryptoError> {
-    let (private_key, public_key) = derive_private_key(provider, kem, ikm, |private_key| {
-        provider.dh_public_key(kem, private_key)
-    })?;
-    Ok(HpkeKeyPair { private_key, public_key })
+    let use_key = |private_key: &Secret| match provider.dh_key(kem, private_key)? {
+        Some(ready) => Ok((ready.public_key()?, Some(ready))),
+        None => Ok((provider.dh_public_key(kem, private_key)?, None)),
+    };
+    let (private_key, (public_key, ready)) = derive_private_key(provider, kem, ikm, use_key)?;
+    Ok(HpkeKeyPair { private_key, public_key, ready })
 }
 
 /// The private key of `DeriveKeyPair`, together with what `first_use` makes of it. A NIST candidate
@@ -284,7 +286,11 @@ pub(crate) fn dhkem_decap<P: Provider + ?Sized>(
     key_pair: &HpkeKeyPair,
     encapsulated: &[u8],
 ) -> Result<Secret, CryptoError> {
-    let shared = provider.dh(kem, &key_pair.private_key, &encapsulated.to_vec().into())?;
+    let ephemeral = encapsulated.to_vec().into();
+    let shared = match &key_pair.ready {
+        Some(ready) => ready.dh(&ephemeral)?,
+        None => provider.dh(kem, &key_pair.private_key, &ephemeral)?,
+    };
     extract_and_expand(provider, kem, &shared, &[encapsulated, key_pair.public_key.as_slice()])
 }
 

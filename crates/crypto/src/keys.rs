@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use codec::{Decode, DecodeError, Encode, Opaque, Reader, Writer};
 
-use crate::{CryptoError, Provider, Random, Secret, SignatureScheme, SigningKey, Suite};
+use crate::{CryptoError, DhKey, Provider, Random, Secret, SignatureScheme, SigningKey, Suite};
 
 macro_rules! public_key {
     ($(#[$doc:meta])* $name:ident) => {
@@ -62,15 +62,38 @@ pub struct HpkeKeyPair {
     pub private_key: Secret,
     /// The public key.
     pub public_key: HpkePublicKey,
+    /// The private key once more, ready for use, if the backend keeps one and has just made it.
+    pub(crate) ready: Option<Arc<dyn DhKey>>,
 }
 
-codec::fields!(HpkeKeyPair { private_key, public_key });
+impl Encode for HpkeKeyPair {
+    fn encode(&self, writer: &mut Writer) {
+        self.private_key.encode(writer);
+        self.public_key.encode(writer);
+    }
+}
+
+impl Decode for HpkeKeyPair {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self::new(Secret::decode(reader)?, HpkePublicKey::decode(reader)?))
+    }
+}
 
 impl HpkeKeyPair {
+    /// A private key and the public key that belongs to it.
+    #[must_use]
+    pub fn new(private_key: Secret, public_key: HpkePublicKey) -> Self {
+        Self { private_key, public_key, ready: None }
+    }
+
     /// A second holder of the same key pair; see [`Secret::duplicate`].
     #[must_use]
     pub fn duplicate(&self) -> Self {
-        Self { private_key: self.private_key.duplicate(), public_key: self.public_key.clone() }
+        Self {
+            private_key: self.private_key.duplicate(),
+            public_key: self.public_key.clone(),
+            ready: self.ready.clone(),
+        }
     }
 }
 

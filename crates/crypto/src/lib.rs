@@ -26,7 +26,7 @@ pub use error::CryptoError;
 pub use hpke::HpkeCiphertext;
 pub use keys::{HpkeKeyPair, HpkePublicKey, SignatureKeyPair, SignaturePublicKey, Signer};
 pub use labels::{SignedContent, VerifiedSignature};
-pub use provider::{Provider, Random, SignedMessage, SigningKey};
+pub use provider::{DhKey, Provider, Random, SignedMessage, SigningKey};
 pub use secret::Secret;
 pub use suite::{
     AeadId, CipherSuite, Crypto, HashAlgorithm, KdfId, KemId, SignatureScheme, Suite, SuiteParams,

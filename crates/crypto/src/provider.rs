@@ -1,5 +1,7 @@
 //! The trait that a cryptographic backend implements: primitives only, object-safe, stateless.
 
+use std::sync::Arc;
+
 use crate::{
     AeadId, CryptoError, Digest, HashAlgorithm, HpkeKeyPair, HpkePublicKey, KemId, Secret,
     SignaturePublicKey, SignatureScheme, SuiteParams, hpke,
@@ -9,6 +11,15 @@ use crate::{
 pub trait Random {
     /// Fills `bytes`.
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), CryptoError>;
+}
+
+/// A Diffie-Hellman private key that is ready for use; [`Provider::dh_key`] makes one.
+pub trait DhKey: Send + Sync {
+    /// [`Provider::dh_public_key`] of this key.
+    fn public_key(&self) -> Result<HpkePublicKey, CryptoError>;
+
+    /// [`Provider::dh`] with this key.
+    fn dh(&self, public_key: &HpkePublicKey) -> Result<Secret, CryptoError>;
 }
 
 /// A private key that is ready to sign; [`Provider::signing_key`] makes one.
@@ -87,6 +98,16 @@ pub trait Provider: Send + Sync {
         private_key: &Secret,
         public_key: &HpkePublicKey,
     ) -> Result<Secret, CryptoError>;
+
+    /// A Diffie-Hellman private key in the form that a backend needs, for backends that gain by
+    /// keeping it. It is erased when it is dropped.
+    fn dh_key(
+        &self,
+        _kem: KemId,
+        _private_key: &Secret,
+    ) -> Result<Option<Arc<dyn DhKey>>, CryptoError> {
+        Ok(None)
+    }
 
     /// [`Self::dh_public_key`] and [`Self::dh`] of one private key, for backends that can share
     /// work between the two.

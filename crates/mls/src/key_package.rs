@@ -163,7 +163,7 @@ impl Client {
             if public_key != *expected {
                 return Err(Error::Misuse(Misuse::KeyMismatch));
             }
-            Ok(HpkeKeyPair { private_key, public_key })
+            Ok(HpkeKeyPair::new(private_key, public_key))
         };
         let bundle = KeyPackageBundle {
             init_key_pair: key_pair(init_private_key, &key_package.init_key)?,

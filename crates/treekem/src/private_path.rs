@@ -159,7 +159,7 @@ impl StoredPrivatePath {
     pub fn with_tree(self, tree: &RatchetTree) -> PrivatePath {
         let key_pairs = self.private_keys.into_iter().filter_map(|(node, private_key)| {
             let public_key = tree.public_key(node)?;
-            Some((node, Arc::new(HpkeKeyPair { private_key, public_key })))
+            Some((node, Arc::new(HpkeKeyPair::new(private_key, public_key))))
         });
         PrivatePath { leaf: self.leaf, key_pairs: key_pairs.collect() }
     }

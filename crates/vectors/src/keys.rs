@@ -32,7 +32,7 @@ pub(crate) fn hpke_key_pair(suite: &Suite, private_key: &Hex) -> Result<HpkeKeyP
     };
     let private_key = with_leading_zeros(private_key, length);
     let public_key = suite.provider().dh_public_key(kem, &private_key)?;
-    Ok(HpkeKeyPair { private_key, public_key })
+    Ok(HpkeKeyPair::new(private_key, public_key))
 }
 
 fn with_leading_zeros(number: &Hex, length: usize) -> Secret {
