@@ -26,7 +26,7 @@ use crate::{
 
 /// The format of the rows that this version writes. Those of format 1, with a row for each node of
 /// the tree, of format 2, with public keys among the private ones, and of format 3, without a
-/// version, were never released and are refused.
+/// version or with larger pages, were never released and are refused.
 const FORMAT: u8 = 4;
 
 /// A row's value: the format, then the structure.

@@ -1,8 +1,8 @@
 //! Pages: the nodes of a small subtree as one run of bytes, in memory as in the store.
 //!
-//! The levels of the tree are cut into bands: the lowest five, then four each. A page holds the
-//! nodes of one subtree within its band, so a path from a leaf to the root touches one page of each
-//! band. Where a node is kept does not depend on the size of the tree.
+//! The levels of the tree are cut into bands of four. A page holds the nodes of one subtree within
+//! its band, so a path from a leaf to the root touches one page of each band. Where a node is kept
+//! does not depend on the size of the tree.
 //!
 //! A *packed* page is: the length of hashes (one byte), how many members are below each of its
 //! parents (four bytes each), the tree hash of each parent, where each node ends (four bytes each),
@@ -17,10 +17,13 @@ use crate::node_bytes::{LeafBytes, ParentBytes};
 use crate::{NodeIndex, TreeSize};
 
 /// Bands of the largest tree: 2^20 leaves have 21 levels.
-pub(crate) const BANDS: u8 = 5;
+pub(crate) const BANDS: u8 = 6;
 
-/// Parents on a page, of either kind.
-const PARENTS: usize = 15;
+/// Levels of a band.
+const LEVELS: u32 = 4;
+
+/// Nodes on a page.
+const SLOTS: usize = (1 << LEVELS) - 1;
 
 /// Names a page: its band, counted from the leaves, and its number from the left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -36,22 +39,18 @@ pub(crate) struct Place {
     pub(crate) slot: usize,
 }
 
-/// The level of the lowest nodes of a band, and how many levels it has.
-fn levels(band: u8) -> (u32, u32) {
-    match band {
-        0 => (0, 5),
-        above => (1 + 4 * u32::from(above), 4),
-    }
+/// The level of the lowest nodes of a band.
+fn lowest_level(band: u8) -> u32 {
+    LEVELS * u32::from(band)
 }
 
 impl Place {
     pub(crate) fn of(node: NodeIndex) -> Self {
-        let band = (0..BANDS - 1).find(|&band| node.level() < levels(band + 1).0);
+        let band = (0..BANDS - 1).find(|&band| node.level() < lowest_level(band + 1));
         let band = band.unwrap_or(BANDS - 1);
-        let (lowest, count) = levels(band);
-        let in_band = node.as_u32() >> lowest;
-        let slot = (in_band & ((1 << count) - 1)) as usize;
-        Self { page: PageId { band, number: in_band >> count }, slot }
+        let in_band = node.as_u32() >> lowest_level(band);
+        let slot = in_band as usize & SLOTS;
+        Self { page: PageId { band, number: in_band >> LEVELS }, slot }
     }
 }
 
@@ -96,23 +95,16 @@ impl PageId {
 
     /// How many pages of a band a tree of this size has.
     pub(crate) fn count(band: u8, size: TreeSize) -> usize {
-        let (lowest, count) = levels(band);
-        match size.leaves() >> lowest {
+        match size.leaves() >> lowest_level(band) {
             0 => 0,
-            _ => (size.leaves() >> (lowest + count - 1)).max(1) as usize,
+            _ => (size.leaves() >> (lowest_level(band) + LEVELS - 1)).max(1) as usize,
         }
-    }
-
-    /// Slots of a page.
-    fn slots(self) -> usize {
-        (1 << levels(self.band).1) - 1
     }
 
     /// The node in a slot, if the tree is so large.
     pub(crate) fn node(self, slot: usize, size: TreeSize) -> Option<NodeIndex> {
-        let (lowest, count) = levels(self.band);
-        let in_band = self.number.checked_mul(1 << count)? | u32::try_from(slot).ok()?;
-        let index = (u64::from(in_band) + 1) << lowest;
+        let in_band = self.number.checked_mul(1 << LEVELS)? | u32::try_from(slot).ok()?;
+        let index = (u64::from(in_band) + 1) << lowest_level(self.band);
         size.node(u32::try_from(index - 1).ok()?)
     }
 
@@ -121,12 +113,16 @@ impl PageId {
         self,
         size: TreeSize,
     ) -> impl Iterator<Item = (usize, NodeIndex)> + Clone {
-        let slots = self.slots();
-        (0..levels(self.band).1).flat_map(move |level| {
+        (0..LEVELS).flat_map(move |level| {
             // In the order of the array, the nodes of a level are twice their height apart.
-            let of_level = ((1 << level) - 1..slots).step_by(2 << level);
+            let of_level = ((1 << level) - 1..SLOTS).step_by(2 << level);
             of_level.filter_map(move |slot| Some((slot, self.node(slot, size)?)))
         })
+    }
+
+    /// Parents on the page.
+    fn parents(self) -> usize {
+        if self.is_leaf_page() { SLOTS / 2 } else { SLOTS }
     }
 
     /// The place of a slot among the page's parents; `None` for that of a leaf.
@@ -183,7 +179,7 @@ pub(crate) struct OpenPage {
 impl OpenPage {
     /// A page whose nodes are blank; no hash is known.
     pub(crate) fn blank(id: PageId) -> Self {
-        Self { id, packed: None, slots: vec![Slot::default(); id.slots()] }
+        Self { id, packed: None, slots: vec![Slot::default(); SLOTS] }
     }
 
     /// The encoding of a node without its type, unless blank.
@@ -217,7 +213,7 @@ impl OpenPage {
             Some(self.id.node(number, size).and(slot.hash.as_ref()).map(|hash| (slot, hash)))
         });
         let length: usize = nodes().map(<[u8]>::len).sum();
-        let head = 1 + PARENTS * (4 + hash_length) + 4 * self.slots.len();
+        let head = 1 + self.id.parents() * (4 + hash_length) + 4 * SLOTS;
         let mut bytes = Vec::with_capacity(head + length);
         bytes.push(u8::try_from(hash_length).unwrap_or(0));
         for known in parents.clone() {
@@ -262,18 +258,19 @@ impl PackedPage {
     }
 
     /// Where the ends of nodes are listed.
-    fn ends(&self) -> usize {
-        1 + PARENTS * (4 + self.hash_length())
+    fn ends(&self, id: PageId) -> usize {
+        1 + id.parents() * (4 + self.hash_length())
     }
 
     /// The bytes of a node, unless it is blank.
     pub(crate) fn node(&self, at: Place) -> Option<&[u8]> {
-        let nodes = self.0.get(self.ends() + 4 * at.page.slots()..)?;
+        let ends = self.ends(at.page);
+        let nodes = self.0.get(ends + 4 * SLOTS..)?;
         let start = match at.slot.checked_sub(1) {
-            Some(before) => self.number(self.ends() + 4 * before)?,
+            Some(before) => self.number(ends + 4 * before)?,
             None => 0,
         };
-        let end = self.number(self.ends() + 4 * at.slot)?;
+        let end = self.number(ends + 4 * at.slot)?;
         let node = nodes.get(start as usize..end as usize)?;
         (!node.is_empty()).then_some(node)
     }
@@ -288,13 +285,13 @@ impl PackedPage {
 
     /// The tree hash of the subtree below a parent.
     pub(crate) fn hash(&self, at: Place) -> Option<Digest> {
-        let start = 1 + 4 * PARENTS + self.hash_length() * at.page.parent(at.slot)?;
+        let start = 1 + 4 * at.page.parents() + self.hash_length() * at.page.parent(at.slot)?;
         Digest::new(self.0.get(start..start + self.hash_length())?)
     }
 
     /// The page, to be changed.
     pub(crate) fn open(&self, id: PageId) -> OpenPage {
-        let slots = (0..id.slots()).map(|slot| {
+        let slots = (0..SLOTS).map(|slot| {
             let at = Place { page: id, slot };
             let node = match self.node(at) {
                 Some(_) => SlotNode::Packed,
@@ -314,18 +311,18 @@ impl PackedPage {
     ) -> Option<Self> {
         let page = Self(bytes.into());
         let mut start = 0;
-        for slot in 0..id.slots() {
-            let end = page.number(page.ends() + 4 * slot)?;
+        for slot in 0..SLOTS {
+            let end = page.number(page.ends(id) + 4 * slot)?;
             if end < start || (end > start && id.node(slot, size).is_none()) {
                 return None;
             }
             start = end;
         }
-        let length = page.ends() + 4 * id.slots() + start as usize;
+        let length = page.ends(id) + 4 * SLOTS + start as usize;
         if page.hash_length() != hash_length || bytes.len() != length {
             return None;
         }
-        for slot in 0..id.slots() {
+        for slot in 0..SLOTS {
             let Some(node) = page.node(Place { page: id, slot }) else { continue };
             let is_node = match id.parent(slot) {
                 None => LeafBytes::parse(node).is_ok(),

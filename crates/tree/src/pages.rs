@@ -87,10 +87,11 @@ impl Pages {
             let shared = new.changed_since(old).into_iter();
             let (less, more) = (new.len().min(old.len()), new.len().max(old.len()));
             let numbers = shared.chain(less..more).filter(|&number| {
-                let page = |pages: &PersistentVec<Option<PackedPage>>| pages.get(number).cloned();
-                match (page(new).flatten(), page(old).flatten()) {
-                    (Some(new), Some(old)) => !new.is_same(&old),
-                    (None, None) => false,
+                // Not even the counter of a page's holders is touched: most pages are the same, and
+                // none of them is in a cache.
+                match (new.get(number), old.get(number)) {
+                    (Some(Some(new)), Some(Some(old))) => !new.is_same(old),
+                    (None | Some(None), None | Some(None)) => false,
                     _ => true,
                 }
             });

@@ -41,7 +41,7 @@ fn use_tree(mut tree: RatchetTree) {
 #[test]
 fn a_changed_byte_of_a_page_is_refused_or_gives_a_tree_that_can_be_used() {
     let (tree, pages) = stored();
-    assert_eq!(pages.len(), 3);
+    assert_eq!(pages.len(), 4);
     let size = tree.size();
     use_tree(load(size, &pages).unwrap());
     let mut accepted = 0;
