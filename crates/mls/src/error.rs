@@ -168,6 +168,8 @@ pub enum Misuse {
     NoSuchProposal,
     /// A commit that must have a path was asked to have none.
     PathRequired,
+    /// More proposals than one commit may hold ([`wire::COMMIT_PROPOSALS_MAX`]).
+    TooManyProposals,
     /// An Update is proposed in a commit, whose path does the same, or as a leaf made elsewhere.
     UpdateOutOfPlace,
     /// The client's own capabilities lack what it wants to use.
@@ -199,6 +201,7 @@ impl fmt::Display for Misuse {
             Self::NoSuchMember => "there is no member at this leaf",
             Self::NoSuchProposal => "no proposal with this name is pending",
             Self::PathRequired => "the proposals demand a path",
+            Self::TooManyProposals => "more proposals than one commit may hold",
             Self::KeyMismatch => "the private key does not belong to the public key",
             Self::UpdateOutOfPlace => "an Update is a message of its own, made by the group",
             Self::NotInOwnCapabilities => "the client's own capabilities lack this",

@@ -219,7 +219,8 @@ impl Group {
 
     /// The signer of the key in the own leaf.
     pub(crate) fn signer(&self) -> Result<Arc<dyn Signer>, Error> {
-        let key = self.epoch.own_leaf_node()?.signature_key.clone();
+        let key = self.epoch.tree.signature_key(self.own_leaf());
+        let key = key.ok_or_else(|| Error::corrupt("own leaf is blank"))?;
         let with_group = self.signers.iter().find(|signer| *signer.public_key() == key).cloned();
         with_group.or_else(|| self.client.signer_for(&key)).ok_or(Error::Misuse(Misuse::NoSigner))
     }

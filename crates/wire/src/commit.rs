@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Reader, Writer};
 
-use crate::{Proposal, ProposalRef, RATCHET_TREE_LEAVES_MAX, UpdatePath};
+use crate::{Proposal, ProposalRef, UpdatePath};
 
 /// `ProposalOrRef`: a proposal in place, or the reference of one that was sent before.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +41,10 @@ impl Decode for ProposalOrRef {
     }
 }
 
-/// The most proposals that are accepted in a commit: one for each leaf of the largest tree. One
-/// takes seven bytes on the wire and more than a hundred in memory.
-pub const COMMIT_PROPOSALS_MAX: usize = RATCHET_TREE_LEAVES_MAX;
+/// The most proposals that are accepted in a commit. One takes seven bytes on the wire and two
+/// hundred in memory, before anybody can tell whether the group has so many members. A larger group
+/// is filled by several commits.
+pub const COMMIT_PROPOSALS_MAX: usize = 1 << 17;
 
 /// A commit: the proposals it covers and, unless only some kinds are covered, new keys.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,9 +13,9 @@ use tree::{
 };
 use treekem::{CommitSecret, InitSecret, NewPath, PathContext, PrivatePath, psk_secret};
 use wire::{
-    AuthenticatedContent, Commit, Content, FramedContent, GroupContext, KeyPackage, KeyPackageRef,
-    LeafNode, LeafNodeSource, MlsMessage, PreSharedKeyId, ProposalOrRef, ProposalRef, Sender,
-    UpdatePath, WireFormat,
+    AuthenticatedContent, COMMIT_PROPOSALS_MAX, Commit, Content, FramedContent, GroupContext,
+    KeyPackage, KeyPackageRef, LeafNode, LeafNodeSource, MlsMessage, PreSharedKeyId, ProposalOrRef,
+    ProposalRef, Sender, UpdatePath, WireFormat,
 };
 
 use super::staged::{BaseEpoch, CommitId, Epoch0, EpochChange, PendingCommit, StagedEpoch};
@@ -144,6 +144,10 @@ pub(crate) fn make_commit(
     random: &mut dyn Random,
 ) -> Result<MadeCommit, Error> {
     let CommitDraft { base, committer, proposals, .. } = draft;
+    // Nobody would read it.
+    if proposals.len() > COMMIT_PROPOSALS_MAX {
+        return Err(Misuse::TooManyProposals.into());
+    }
     // "Verify that the list of proposals to be committed is valid", "Create the new ratchet tree
     // and GroupContext by applying the list of proposals".
     let mut applied = tree::apply(*base, *committer, proposals, &draft.checks)?;

@@ -1,11 +1,12 @@
 //! What a caller can do wrong: each misuse is named, and nothing changes.
 
 use mls::{
-    CipherSuite, Client, CommitOptions, Extension, ExtensionType, Extensions, ExternalJoinOptions,
-    GroupInfoOptions, GroupParams, LeafChanges, Misuse, MlsMessage, MlsMessageBody, PathChoice,
-    Propose, Secret,
+    CipherSuite, Client, CommitOptions, Error, Extension, ExtensionType, Extensions,
+    ExternalJoinOptions, GroupInfoOptions, GroupParams, LeafChanges, Misuse, MlsMessage,
+    MlsMessageBody, PathChoice, Propose, Secret,
 };
 use testkit::{NOW, Person, Traits, group_of};
+use wire::COMMIT_PROPOSALS_MAX;
 
 use crate::features_world::{
     FORMS, candidate, commit_to_all, form, group_info, leaf_of, propose_to_all,
@@ -188,6 +189,20 @@ fn who_was_never_a_member_has_no_former_self() {
     let Person { client, store, random, .. } = &mut carol;
     let joined = client.join_external(store, &info, options, NOW, random);
     assert_eq!(misuse(joined), Misuse::NoSuchMember);
+}
+
+#[test]
+fn a_commit_that_nobody_would_read_is_not_made() {
+    let mut people = people();
+    let bob = people[1].group().own_leaf();
+    let removes =
+        |count| (0..count).fold(CommitOptions::new(), |options, _| options.remove_member(bob));
+    let refused = commit(&mut people[0], removes(COMMIT_PROPOSALS_MAX + 1));
+    assert_eq!(refused, Misuse::TooManyProposals);
+    // One fewer are too many for Bob alone.
+    let Person { group, random, .. } = &mut people[0];
+    let made = group.as_mut().unwrap().commit(removes(COMMIT_PROPOSALS_MAX), NOW, random);
+    assert!(matches!(made.err(), Some(Error::Violation(_))));
 }
 
 #[test]
