@@ -6,6 +6,7 @@
 //!   `docs/delivery-protocol.md`.
 //! * [`agreement`] compares what clients of a group have in the end.
 //! * [`kill`] is the kill loop: real processes, killed at random instants.
+//! * [`mutants`] are copies of the source that break a guarantee; the suites must catch them.
 //! * [`simulate`] is the simulator: real logic and engines over a seeded network.
 
 pub mod agreement;
@@ -13,6 +14,7 @@ pub mod checker;
 mod ed25519;
 pub mod history;
 pub mod kill;
+pub mod mutants;
 pub mod simulate;
 pub mod speaker;
 pub mod toy;

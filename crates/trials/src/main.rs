@@ -4,7 +4,7 @@ use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
-use trials::{Failure, checker, history, kill, simulate};
+use trials::{Failure, checker, history, kill, mutants, simulate};
 
 /// A line is printed after so many schedules.
 const TELL_EVERY: u64 = 500;
@@ -38,6 +38,12 @@ enum Trial {
         /// Where to keep a round that failed; must not exist
         #[arg(long, value_name = "DIR")]
         keep: Option<PathBuf>,
+    },
+    /// Build mutants of the source and see which test catches each; run in the workspace's root
+    Mutants {
+        /// Only this one
+        #[arg(long, value_name = "NAME")]
+        only: Option<String>,
     },
     /// Run schedules of service and clients over a network that a seed determines
     Simulate {
@@ -77,6 +83,10 @@ fn run(trial: Trial) -> Result<(), Failure> {
             println!("seed {seed}");
             let options = kill::Options { program, kills, seed, keep };
             kill::run(&options, |tally| println!("{tally}")).map(drop)
+        }
+        Trial::Mutants { only } => {
+            let root = std::env::current_dir()?;
+            mutants::run(&root, only.as_deref(), |line| println!("{line}"))
         }
         Trial::Simulate { seed, count } => {
             let start = Instant::now();

@@ -3,7 +3,7 @@
 use trials::simulate::{run, run_many};
 
 /// Schedules of the short form.
-const SCHEDULES: u64 = 500;
+const SCHEDULES: u64 = 200;
 
 #[test]
 fn clients_agree_and_lose_nothing_under_any_schedule() {
