@@ -34,6 +34,7 @@
 //! | `devices`, `notice` | linking devices, what devices tell each other |
 //! | `recovery` | backups, and coming back from one |
 //! | `standing` | the own credential and its renewal, the devices in groups |
+//! | `news` | fetching what is new |
 //! | `log` | reading a group's log, entry by entry |
 //! | `repair` | a log that an insider has closed |
 //! | `stream` | what to ask of a stream of hints |
@@ -60,6 +61,7 @@ pub(crate) mod keys;
 mod leave;
 pub(crate) mod locate;
 mod log;
+mod news;
 pub(crate) mod notice;
 mod policy;
 mod recovery;
@@ -295,42 +297,6 @@ impl Engine {
     #[must_use]
     pub fn server(&self) -> &str {
         &self.server
-    }
-
-    /// Says that news is wanted: of every group, of the inbox, of the stock of key packages.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub fn sync(&mut self) -> Result<(), Error> {
-        self.waiting.clear();
-        let account = self.store.transaction()?.account()?;
-        if !account.is_some_and(|account| account.registered) {
-            // The service refuses the account's own affairs to whom it does not know.
-            self.plan.push_back(Task::Register);
-        }
-        self.plan_logs()?;
-        self.plan.push_back(Task::ReadInbox);
-        self.plan.push_back(Task::Stock);
-        self.plan.push_back(Task::Tend);
-        self.plan.push_back(Task::BackUp);
-        Ok(())
-    }
-
-    /// Plans to read the logs of all groups in use. Before the inbox: a Welcome back into a group
-    /// is only understood once the removal before it was.
-    fn plan_logs(&mut self) -> Result<(), Error> {
-        let transaction = self.store.transaction()?;
-        for record in transaction.group_records()? {
-            match record.status {
-                GroupStatus::Active => self.plan.push_back(Task::ReadLog(record.id)),
-                // Found, it is read on from there.
-                GroupStatus::Locating => {
-                    self.plan.push_back(Task::Locate(record.id, Search::End));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 
     /// What to do next, at a time in seconds since 1970.
