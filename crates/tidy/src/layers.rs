@@ -47,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("fuzz-targets", &["delivery-api", "testkit", "vectors", "x509"]),
     ("vectors", &["mls", "testkit", "crypto-aws-lc", "crypto-rustcrypto"]),
     ("trials", &["client", "delivery-service", "testkit"]),
+    ("load", &["trials"]),
     ("soak", &["testkit"]),
     ("bench", &["client", "delivery-service", "interop", "lab", "testkit"]),
     ("tidy", &[]),

@@ -40,6 +40,18 @@ impl Speaker {
         Ok(speaker)
     }
 
+    /// The service's key.
+    #[must_use]
+    pub fn service(&self) -> PublicKey {
+        self.service
+    }
+
+    /// The clock that requests are signed by, in seconds since 1970.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        now()
+    }
+
     /// Sends a request signed by `key`.
     ///
     /// # Errors
