@@ -44,6 +44,15 @@ struct Common {
     /// The file whose first line is the passphrase of the account's folder
     #[arg(long, global = true, env = "CONCLAVE_PASSPHRASE_FILE", value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    /// The invitation token, where the delivery service asks for one
+    #[arg(
+        long,
+        global = true,
+        env = "CONCLAVE_TOKEN",
+        value_name = "TOKEN",
+        hide_env_values = true
+    )]
+    token: Option<String>,
     /// Print JSON, one object a line
     #[arg(long, global = true)]
     json: bool,
@@ -113,7 +122,7 @@ impl Common {
         let home = self.home()?;
         match client::Account::open(&home) {
             Err(Error::Store(StoreError::OtherProtection(Protection::Passphrase))) => {
-                let home = Home::new(home.folder(), passphrase::ask(&home)?);
+                let home = self.home_with(home.folder(), passphrase::ask(&home)?);
                 Ok((client::Account::open(&home)?, home))
             }
             opened => Ok((opened?, home)),
@@ -125,7 +134,12 @@ impl Common {
             Failure::usage("which account? Give --home DIR or set CONCLAVE_HOME".to_owned())
         })?;
         let key = self.passphrase_file.as_deref().map(passphrase::from_file);
-        Ok(Home::new(folder, key.transpose()?.unwrap_or(StoreKey::Unprotected)))
+        Ok(self.home_with(folder, key.transpose()?.unwrap_or(StoreKey::Unprotected)))
+    }
+
+    /// A folder with what opens it, and the token for its service.
+    fn home_with(&self, folder: &std::path::Path, key: StoreKey) -> Home {
+        Home::new(folder, key).with_token(self.token.clone())
     }
 
     /// The delivery service of a new account.

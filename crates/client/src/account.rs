@@ -89,6 +89,7 @@ impl Account {
     /// Registers a device that was just made.
     fn begin(home: &Home, engine: Engine, transport: Arc<dyn Transport>) -> Result<Self, Error> {
         let mut account = Self::over(engine, transport);
+        account.engine.set_token(home.token());
         match account.drive() {
             Ok(()) => Ok(account),
             Err(error @ Error::Offline(_)) if account.engine.knows_service() => Err(error),
@@ -104,7 +105,8 @@ impl Account {
     /// # Errors
     /// There is none, another process uses it, or it does not open with the home's key.
     pub fn open(home: &Home) -> Result<Self, Error> {
-        let engine = Engine::open(home, setup())?;
+        let mut engine = Engine::open(home, setup())?;
+        engine.set_token(home.token());
         let transport = Arc::new(HttpTransport::new(engine.server())?);
         Ok(Self::over(engine, transport))
     }
@@ -114,7 +116,9 @@ impl Account {
     /// # Errors
     /// As [`Account::open`].
     pub fn open_with(home: &Home, transport: Arc<dyn Transport>) -> Result<Self, Error> {
-        Ok(Self::over(Engine::open(home, setup())?, transport))
+        let mut engine = Engine::open(home, setup())?;
+        engine.set_token(home.token());
+        Ok(Self::over(engine, transport))
     }
 
     /// From now on another key opens the folder, or none is needed: see [`Engine::change_key`].

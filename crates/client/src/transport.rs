@@ -3,8 +3,8 @@
 //!
 //! * [`Transport`] is what a client needs: one request, one answer, blocking. Tests and simulations
 //!   bring their own.
-//! * [`HttpTransport`] is the real one: HTTP/1.1 over TLS 1.3. Without TLS requests are signed all the
-//!   same, and bodies sealed by MLS, but an observer of the network sees who asks for what.
+//! * [`HttpTransport`] is the real one: HTTP/1.1 over TLS 1.3. Without TLS requests are signed all
+//!   the same, and bodies sealed by MLS, but an observer of the network sees who asks for what.
 //! * [`ServiceAddress`] says where a service is and whose certificate it must show.
 //!
 //! * [`EventStream`] tells when reading is worth while; a transport without one is polled.

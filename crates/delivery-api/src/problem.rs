@@ -189,6 +189,21 @@ impl Problem {
         Self::UpgradeRequired,
     ];
 
+    /// One of each that has a code of its own, for descriptions and tests.
+    #[must_use]
+    pub fn examples() -> Vec<Self> {
+        let mut problems = Vec::from(Self::PLAIN);
+        problems.extend([
+            Self::BeyondEnd { end: Position(8) },
+            Self::Gone { oldest: Position(9) },
+            Self::HeadMoved(Box::new(HeadMoved { head: Position(4), missed: None })),
+            Self::RepairRaced { number: 6 },
+            Self::StaleRequest { service_time_seconds: 5 },
+            Self::TooManyRequests { retry_after_seconds: 7 },
+        ]);
+        problems
+    }
+
     fn details(&self) -> Vec<u8> {
         match self {
             Self::BeyondEnd { end } => end.to_bytes(),
@@ -255,19 +270,12 @@ impl Decode for Problem {
 
 #[cfg(test)]
 mod tests {
-    use super::{HeadMoved, Problem};
-    use crate::id::Position;
+    use super::Problem;
     use codec::{Decode, Encode};
 
     #[test]
     fn every_problem_survives_a_round_trip_under_its_own_code() {
-        let mut problems = Vec::from(Problem::PLAIN);
-        problems.push(Problem::BeyondEnd { end: Position(8) });
-        problems.push(Problem::Gone { oldest: Position(9) });
-        problems.push(Problem::HeadMoved(Box::new(HeadMoved { head: Position(4), missed: None })));
-        problems.push(Problem::RepairRaced { number: 6 });
-        problems.push(Problem::StaleRequest { service_time_seconds: 5 });
-        problems.push(Problem::TooManyRequests { retry_after_seconds: 7 });
+        let problems = Problem::examples();
         let count = problems.len();
         let mut codes = std::collections::BTreeSet::new();
         for problem in problems {

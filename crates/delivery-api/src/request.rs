@@ -232,7 +232,8 @@ pub fn register_device(device: DeviceId) -> Request<Done> {
     register_invited(device, &[])
 }
 
-/// Registers a device with an invitation token, for services that ask for one; signed by the device.
+/// Registers a device with an invitation token, for services that ask for one; signed by the
+/// device.
 #[must_use]
 pub fn register_invited(device: DeviceId, token: &[u8]) -> Request<Done> {
     Request::new(Route::RegisterDevice(device), token.to_vec())

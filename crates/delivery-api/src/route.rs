@@ -57,6 +57,8 @@ pub enum Route {
     GroupInfo(LogId),
     /// Asks whether the service works.
     Health,
+    /// Fetches the description of this protocol in the form of OpenAPI.
+    OpenApi,
     /// Stores a blob.
     PutBlob(BlobId),
     /// Puts an item into an inbox.
@@ -105,6 +107,7 @@ impl Route {
             | Self::GetName(_)
             | Self::GroupInfo(_)
             | Self::Health
+            | Self::OpenApi
             | Self::ReadInbox { .. }
             | Self::ReadLog { .. }
             | Self::ServiceInfo
@@ -138,6 +141,7 @@ impl Route {
             Self::GetName(_) => "get-name",
             Self::GroupInfo(_) => "group-info",
             Self::Health => "health",
+            Self::OpenApi => "openapi",
             Self::PutBlob(_) => "put-blob",
             Self::PutItem(_) => "put-item",
             Self::PutName(_) => "put-name",
@@ -171,6 +175,7 @@ impl Route {
             Self::GetName(name) | Self::PutName(name) => format!("/v1/names/{name}"),
             Self::GroupInfo(log) => format!("/v1/logs/{log}/group-info"),
             Self::Health => "/v1/health".to_owned(),
+            Self::OpenApi => format!("{WELL_KNOWN_PATH}/openapi.json"),
             Self::PutItem(device) => format!("/v1/devices/{device}/inbox"),
             Self::ReadInbox { device, window } => format!("/v1/devices/{device}/inbox?{window}"),
             Self::ReadLog { log, window } => format!("/v1/logs/{log}/entries?{window}"),
@@ -195,6 +200,7 @@ impl Route {
         let segments: Vec<&str> = place.split('/').skip(1).collect();
         let route = match (segments.as_slice(), query) {
             ([".well-known", "conclave-delivery"], None) => Self::ServiceInfo,
+            ([".well-known", "conclave-delivery", "openapi.json"], None) => Self::OpenApi,
             (["v1", "health"], None) => Self::Health,
             (["v1", "stream"], None) => Self::Stream,
             (["v1", "sync"], None) => Self::Sync,
@@ -253,6 +259,43 @@ impl Route {
         })
     }
 
+    /// One of each, for descriptions and tests.
+    ///
+    /// # Panics
+    /// Never: the names are valid.
+    #[must_use]
+    pub fn examples() -> Vec<Self> {
+        let (log, device) = (LogId::new([0xa1; 32]), DeviceId::new([0xb2; 32]));
+        let blob = BlobId::new([0xc3; 32]);
+        let name = Name::new("alice").expect("letters only");
+        let window = Window { after: Position(7), limit: 10, wait_seconds: 3 };
+        vec![
+            Self::Acknowledge(device),
+            Self::Append(log),
+            Self::ClaimKeyPackage(device),
+            Self::Commit { log, missed_after: None },
+            Self::Commit { log, missed_after: Some(Position(3)) },
+            Self::CreateLog(log),
+            Self::GetBlob(blob),
+            Self::GetName(name.clone()),
+            Self::GroupInfo(log),
+            Self::Health,
+            Self::OpenApi,
+            Self::PutBlob(blob),
+            Self::PutItem(device),
+            Self::PutName(name),
+            Self::ReadInbox { device, window },
+            Self::ReadLog { log, window },
+            Self::RegisterDevice(device),
+            Self::Repair(log),
+            Self::ServiceInfo,
+            Self::Stock(device),
+            Self::Stream,
+            Self::Sync,
+            Self::UploadKeyPackages(device),
+        ]
+    }
+
     /// How many bytes the body may have.
     #[must_use]
     pub const fn body_bytes_max(&self) -> usize {
@@ -275,6 +318,7 @@ impl Route {
             | Self::GetName(_)
             | Self::GroupInfo(_)
             | Self::Health
+            | Self::OpenApi
             | Self::ReadInbox { .. }
             | Self::ReadLog { .. }
             | Self::ServiceInfo
@@ -287,44 +331,11 @@ impl Route {
 #[cfg(test)]
 mod tests {
     use super::{Method, Route};
-    use crate::id::{BlobId, DeviceId, LogId, Name, Position};
-    use crate::request::Window;
-
-    fn routes() -> Vec<Route> {
-        let (log, device) = (LogId::new([0xa1; 32]), DeviceId::new([0xb2; 32]));
-        let blob = BlobId::new([0xc3; 32]);
-        let name = Name::new("alice").unwrap();
-        let window = Window { after: Position(7), limit: 10, wait_seconds: 3 };
-        vec![
-            Route::Acknowledge(device),
-            Route::Append(log),
-            Route::ClaimKeyPackage(device),
-            Route::Commit { log, missed_after: None },
-            Route::Commit { log, missed_after: Some(Position(3)) },
-            Route::CreateLog(log),
-            Route::GetBlob(blob),
-            Route::GetName(name.clone()),
-            Route::GroupInfo(log),
-            Route::Health,
-            Route::PutBlob(blob),
-            Route::PutItem(device),
-            Route::PutName(name),
-            Route::ReadInbox { device, window },
-            Route::ReadLog { log, window },
-            Route::RegisterDevice(device),
-            Route::Repair(log),
-            Route::ServiceInfo,
-            Route::Stock(device),
-            Route::Stream,
-            Route::Sync,
-            Route::UploadKeyPackages(device),
-        ]
-    }
 
     #[test]
     fn every_route_is_read_back_from_its_path_and_from_no_other_method() {
         let mut seen = std::collections::BTreeSet::new();
-        for route in routes() {
+        for route in Route::examples() {
             let (method, path) = (route.method().as_str(), route.path());
             assert_eq!(Route::parse(method, &path).as_ref(), Some(&route));
             assert!(seen.insert((method, path.clone())), "{method} {path} is ambiguous");

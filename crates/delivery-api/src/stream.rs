@@ -1,13 +1,13 @@
 //! The stream: hints that there is something new, over one WebSocket (RFC 6455) for many logs.
 //!
-//! Reading is delivery; a hint only says that reading now is worth while, and one that is lost costs
-//! time and nothing else. Every message is binary:
+//! Reading is delivery; a hint only says that reading now is worth while, and one that is lost
+//! costs time and nothing else. Every message is binary:
 //!
 //! 1. The client opens `GET /v1/stream` and sends a [`Subscribe`], signed like the cursors of a
 //!    [`Sync`](crate::sync::Sync). Each further one replaces what was subscribed.
 //! 2. The service answers [`StreamEvent::Subscribed`], or [`StreamEvent::Rejected`].
-//! 3. From then on it sends [`StreamEvent::News`], at once for what lies behind a cursor already. What
-//!    a key may learn is decided anew each time; a subscription that ends says so.
+//! 3. From then on it sends [`StreamEvent::News`], at once for what lies behind a cursor already.
+//!    What a key may learn is decided anew each time; a subscription that ends says so.
 
 use crate::flag;
 use crate::id::{DeviceId, LogId, PublicKey};

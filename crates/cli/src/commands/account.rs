@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::passphrase;
 use client::transport::ServiceAddress;
-use client::{Home, KeySource, Protection, StoreKey};
+use client::{KeySource, Protection, StoreKey};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -67,7 +67,7 @@ impl Account {
                 let server = common.server(server)?;
                 let server = address(&server, ca.as_deref(), fingerprint.as_deref())?;
                 let home = match passphrase {
-                    true => Home::new(common.home()?.folder(), passphrase::ask_new()?),
+                    true => common.home_with(common.home()?.folder(), passphrase::ask_new()?),
                     false => common.home()?,
                 };
                 let account = client::Account::create(&home, &name, &server)?;

@@ -2,12 +2,12 @@
 
 use crate::failure::Failure;
 use crate::output::Output;
-use delivery_service::core::Config;
+use delivery_service::core::{Admission, Config};
 use delivery_service::store::PostgresStore;
 use delivery_service::{LogSink, Options, Server, Tls};
 use serde_json::json;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 #[derive(clap::Args)]
@@ -34,6 +34,10 @@ pub(crate) struct Serve {
     /// A further host name or address for the self-made certificate, when it is made
     #[arg(long, value_name = "NAME", requires = "tls_self_made")]
     tls_name: Vec<String>,
+    /// Who may register a device: `open` for everybody, or `token FILE` for who brings one of the
+    /// tokens in the file, one a line
+    #[arg(long, num_args = 1..=2, value_names = ["open|token", "FILE"], default_value = "open")]
+    admission: Vec<String>,
     /// Where the operator can ask for /metrics, /health/live and /health/ready
     #[arg(long, value_name = "ADDR")]
     operator: Option<SocketAddr>,
@@ -63,7 +67,8 @@ impl Serve {
                  asks for what. Give --tls-cert and --tls-key, or put a proxy with TLS in front",
             );
         }
-        let options = Options { config, tls, operator: self.operator, log, ..Options::default() };
+        let (admission, operator) = (self.admission()?, self.operator);
+        let options = Options { config, admission, tls, operator, log, ..Options::default() };
         let server = match &self.database {
             None => Server::bind_with(self.listen, &self.data, options)?,
             Some(url) => {
@@ -87,6 +92,16 @@ impl Serve {
         });
         output.print(&format!("listening at {address}, key {key}"), &value)?;
         Ok(server.run_until_signal()?)
+    }
+
+    /// Who may register a device.
+    fn admission(&self) -> Result<Admission, Failure> {
+        let words: Vec<&str> = self.admission.iter().map(String::as_str).collect();
+        match words.as_slice() {
+            ["open"] => Ok(Admission::Open),
+            ["token", file] => Ok(Admission::from_file(Path::new(file))?),
+            _ => Err(Failure::usage("--admission takes `open` or `token FILE`".to_owned())),
+        }
     }
 
     /// Which certificate is asked for.

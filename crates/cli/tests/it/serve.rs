@@ -89,3 +89,28 @@ fn listening_for_others_without_tls_is_warned_about() {
     assert!(process.line().starts_with("listening at http://0.0.0.0:"));
     assert!(std::fs::read_to_string(log).unwrap().contains("NO TLS"));
 }
+
+#[test]
+fn who_brings_no_token_is_not_admitted() {
+    let folder = tempfile::tempdir().unwrap();
+    let tokens = folder.path().join("tokens");
+    std::fs::write(&tokens, "a token that nobody guesses\n").unwrap();
+    let mut command = conclave(&["serve", "--listen", "127.0.0.1:0", "--json", "--data"]);
+    command.arg(folder.path().join("service")).args(["--admission", "token"]).arg(&tokens);
+    let mut process = Running::start(command);
+    let line: serde_json::Value = serde_json::from_str(&process.line()).unwrap();
+    let create = |more: &[&str]| {
+        let url = line["url"].as_str().unwrap();
+        let mut command = conclave(&["account", "create", "alice", "--server", url]);
+        command.args(more).env("CONCLAVE_HOME", folder.path().join("alice"));
+        command.output().unwrap()
+    };
+    for token in [&[][..], &["--token", "a token that somebody guesses"]] {
+        let refused = create(token);
+        assert_eq!(refused.status.code(), Some(3));
+        assert!(String::from_utf8_lossy(&refused.stderr).contains("admission-required"));
+    }
+    assert!(create(&["--token", "a token that nobody guesses"]).status.success());
+    let wrong = conclave(&["serve", "--data", "x", "--admission", "token"]).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+}

@@ -1,9 +1,9 @@
 //! Waiting for news: on a stream of hints, or, while there is none to be had, by long polls.
 //!
 //! The stream is one for everything and waits on the caller's thread. A long poll is for one log or
-//! the inbox, each on a thread of its own. A poll that is still waiting when another one has brought
-//! news goes on waiting, so that no log has more than one at a time; its thread ends by itself when
-//! the service answers.
+//! the inbox, each on a thread of its own. A poll that is still waiting when another one has
+//! brought news goes on waiting, so that no log has more than one at a time; its thread ends by
+//! itself when the service answers.
 
 use crate::Error;
 use crate::engine::Engine;
@@ -184,7 +184,8 @@ const FAILURE_DELAY: Duration = Duration::from_secs(1);
 /// How much longer than the service to wait.
 const MARGIN_SECONDS: u32 = 5;
 
-/// Ends, from another thread, a wait of [`crate::Account::follow`]; or the next one, if there is none.
+/// Ends, from another thread, a wait of [`crate::Account::follow`]; or the next one, if there is
+/// none.
 #[derive(Clone, Debug)]
 pub struct Waker(Sender<(String, bool)>);
 

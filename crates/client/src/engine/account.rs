@@ -22,8 +22,12 @@ impl Engine {
         Ok(())
     }
 
+    fn token(&self) -> &[u8] {
+        self.token.as_deref().unwrap_or_default()
+    }
+
     pub(super) fn ask_register(&self, now: u64) -> Result<Asked, Error> {
-        let request = request::register_device(self.keys.device_id());
+        let request = request::register_invited(self.keys.device_id(), self.token());
         let then = match (&self.keys.owner, &self.keys.credential) {
             (Some(_), _) => Task::RegisterOwner,
             // Whoever has a credential and not the root key has no say over the name.
@@ -35,7 +39,7 @@ impl Engine {
     /// The key that owns the name is a device to the service.
     pub(super) fn ask_register_owner(&self, now: u64) -> Result<Asked, Error> {
         let owner = self.keys.owner.as_ref().ok_or(Misuse::NoRootKey)?;
-        let request = request::register_device(public_key(owner)?.device());
+        let request = request::register_invited(public_key(owner)?.device(), self.token());
         let request = self.keys.sign(request, owner, now)?;
         Ok(Asked::Register(request, Task::RegisterBackup))
     }
@@ -43,7 +47,7 @@ impl Engine {
     /// So is the inbox for backups.
     pub(super) fn ask_register_backup(&self, now: u64) -> Result<Asked, Error> {
         let keys = BackupKeys::of(&self.keys.suite, self.keys.root()?)?;
-        let request = request::register_device(keys.address()?.device);
+        let request = request::register_invited(keys.address()?.device, self.token());
         let request = self.keys.sign(request, &keys.device, now)?;
         Ok(Asked::Register(request, Task::PutName))
     }

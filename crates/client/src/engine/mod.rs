@@ -182,6 +182,8 @@ pub struct Engine {
     tend_from: u64,
     /// When to look at groups again; none for a group that has changed.
     wakes: BTreeMap<GroupId, u64>,
+    /// Admits the device to a service that asks for a token; forgotten with the process.
+    token: Option<Vec<u8>>,
     /// Groups that are left alone until news is wanted again: their logs are closed.
     waiting: BTreeSet<GroupId>,
     /// When members were last shown the way back into a group.
@@ -277,6 +279,7 @@ impl Engine {
             put_off: BTreeSet::new(),
             tend_from: 0,
             wakes: BTreeMap::new(),
+            token: None,
             waiting: BTreeSet::new(),
             answered: BTreeMap::new(),
             recovering: belonging.keep.is_some(),
@@ -285,6 +288,11 @@ impl Engine {
             freshened: BTreeSet::new(),
             message_changes: Vec::new(),
         })
+    }
+
+    /// Brings an invitation token, if there is one, when something is registered.
+    pub fn set_token(&mut self, token: Option<&str>) {
+        self.token = token.map(|token| token.as_bytes().to_vec());
     }
 
     /// Whose engine this is.

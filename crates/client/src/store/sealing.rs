@@ -99,12 +99,13 @@ impl StoreKey {
 pub struct Home {
     folder: PathBuf,
     key: StoreKey,
+    token: Option<String>,
 }
 
 impl Home {
     /// A folder with what opens it, or is to open it once there is an account in it.
     pub fn new(folder: impl Into<PathBuf>, key: StoreKey) -> Self {
-        Self { folder: folder.into(), key }
+        Self { folder: folder.into(), key, token: None }
     }
 
     /// A folder that everything lies open in.
@@ -115,6 +116,18 @@ impl Home {
     /// A folder that a passphrase opens.
     pub fn with_passphrase(folder: impl Into<PathBuf>, passphrase: &str) -> Self {
         Self::new(folder, StoreKey::Passphrase(Secret::from_slice(passphrase.as_bytes())))
+    }
+
+    /// The same, with an invitation token for a service that asks for one. It is not kept.
+    #[must_use]
+    pub fn with_token(self, token: Option<String>) -> Self {
+        Self { token, ..self }
+    }
+
+    /// The invitation token, if there is one.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 
     /// The folder.

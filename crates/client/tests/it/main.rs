@@ -1,4 +1,5 @@
-//! Accounts over a service in the same process: no sockets, faults on demand. `network` has sockets.
+//! Accounts over a service in the same process: no sockets, faults on demand. Only `network` has
+//! sockets.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 

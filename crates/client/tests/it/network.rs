@@ -1,4 +1,5 @@
-//! Accounts and a service that share a real network: TLS, the stream of hints, and going on without.
+//! Accounts and a service that share a real network: TLS, the stream of hints, and going on
+//! without it.
 
 use client::{Account, Error, EventKind, Home};
 use delivery_service::{Options, Server, Tls};

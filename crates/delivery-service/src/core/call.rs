@@ -151,6 +151,7 @@ pub(super) enum Command {
         key: VerifiedKey,
     },
     Health,
+    OpenApi,
     PutBlob {
         sender: Sender,
         blob: BlobId,
@@ -218,6 +219,7 @@ impl Call {
             Command::GetBlob { .. }
             | Command::GetName { .. }
             | Command::GroupInfo { .. }
+            | Command::OpenApi
             | Command::ReadInbox { .. }
             | Command::ReadLog { .. }
             | Command::ServiceInfo
@@ -256,6 +258,7 @@ impl Call {
             | Command::GetName { .. }
             | Command::GroupInfo { .. }
             | Command::Health
+            | Command::OpenApi
             | Command::ReadInbox { .. }
             | Command::ReadLog { .. }
             | Command::RegisterDevice { .. }
@@ -331,6 +334,7 @@ impl Admission<'_> {
             Route::GetName(name) => Command::GetName { name },
             Route::GroupInfo(log) => Command::GroupInfo { log, key: self.signature()? },
             Route::Health => Command::Health,
+            Route::OpenApi => Command::OpenApi,
             Route::PutBlob(blob) => self.put_blob(blob)?,
             Route::PutItem(recipient) => {
                 let item: PutItem = self.body()?;

@@ -37,6 +37,7 @@ use crate::key::ServiceKey;
 use crate::store::{AnswerRow, Outcome, Rows, Scope};
 use call::Command;
 use codec::{Encode, Opaque};
+use delivery_api::blob::Blob;
 use delivery_api::service::{Done, PROTOCOL_VERSION, ServiceInfo};
 use delivery_api::{IdempotencyKey, LogId, Position, Problem, PublicKey, limits};
 use pace::Meter;
@@ -66,6 +67,9 @@ impl Answer {
         self
     }
 }
+
+/// The protocol's description in the form of OpenAPI, held up to date by a test.
+const OPENAPI: &str = include_str!("../../../../docs/openapi.json");
 
 /// Logs whose entries expire in one transaction; others are served in between.
 pub const EXPIRING_LOGS_MAX: u32 = 50;
@@ -157,6 +161,7 @@ impl ServiceCore {
                 rows.log_for_update(LogId::new([0; 32]))?;
                 Ok(Answer::done())
             }
+            Command::OpenApi => Ok(Answer::new(&Blob(OPENAPI.as_bytes().to_vec()))),
             Command::PutBlob { sender, blob, bytes } => {
                 let stored_day = self.config.blob_days_kept.map(|_| day(call.now_seconds));
                 blobs::put(rows, sender, *blob, bytes, stored_day)

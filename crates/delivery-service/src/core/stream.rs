@@ -1,8 +1,8 @@
 //! Subscriptions of a stream: what was asked for, and what there is to tell.
 //!
-//! A subscription is a cursor and the key that signed it. Whether there is news for it is decided by
-//! the same rules as reading, each time anew: whoever was removed is told of the commit that did it,
-//! and of nothing behind it.
+//! A subscription is a cursor and the key that signed it. Whether there is news for it is decided
+//! by the same rules as reading, each time anew: whoever was removed is told of the commit that did
+//! it, and of nothing behind it.
 
 use super::call::{Owner, Topic, VerifiedKey, verify, verify_time};
 use super::{Answer, ServiceCore, log};

@@ -54,6 +54,11 @@ pub(super) async fn handle(
     let name = route.as_ref().map_or("unknown", Route::name);
     let response = match route {
         Some(Route::Stream) => stream::open(&shared, request).await,
+        Some(Route::OpenApi) => {
+            let outcome = respond(&shared, &Route::OpenApi, request).await;
+            let json = (header::CONTENT_TYPE, "application/json");
+            ([json], Response::from(outcome)).into_response()
+        }
         Some(route) => Response::from(respond(&shared, &route, request).await).into_response(),
         None => Response::from(Err(Problem::UnknownRoute)).into_response(),
     };

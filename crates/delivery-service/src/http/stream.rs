@@ -1,9 +1,9 @@
 //! Streams: a WebSocket (RFC 6455) over which a client hears that something is new.
 //!
-//! One task per stream. It waits for messages of the client, for news, for the next ping and for the
-//! end of the service. Bounded are: how many streams there are and how much they have subscribed
-//! together, the size of a message and the buffers, how long a client may be silent or leave what it
-//! is sent unread, and how many signatures its connection may have checked.
+//! One task per stream. It waits for messages of the client, for news, for the next ping and for
+//! the end of the service. Bounded are: how many streams there are and how much they have
+//! subscribed together, the size of a message and the buffers, how long a client may be silent or
+//! leave what it is sent unread, and how many signatures its connection may have checked.
 
 use super::Options;
 use super::connections::ConnectionPace;

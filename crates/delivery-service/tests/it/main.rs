@@ -16,6 +16,7 @@ mod http;
 mod inbox;
 mod key_packages;
 mod log;
+mod openapi;
 mod operator;
 mod pace;
 mod postgres;
