@@ -6,7 +6,7 @@ use super::keys::access_seed;
 use super::leave::{check_staying, is_leaving};
 use super::rejoin::note_means;
 use super::repair::note_segment;
-use super::{Engine, OpenGroup, Task, check_usable, keys};
+use super::{Engine, OpenGroup, Task, keys};
 use crate::id::{LogExtension, is_group_name};
 use crate::identity::identity_of;
 use crate::message::{Content, TEXT_BYTES_MAX};
@@ -362,5 +362,18 @@ impl Engine {
             _ => None,
         };
         Ok(OpenGroup { group, pending, receipt: None })
+    }
+}
+
+/// Refuses to work for a group that cannot be used.
+pub(super) fn check_usable(status: GroupStatus) -> Result<(), Misuse> {
+    match status {
+        GroupStatus::Active | GroupStatus::Creating | GroupStatus::Locating => Ok(()),
+        GroupStatus::Halted => {
+            Err(Misuse::GroupUnusable("following it is not safe any more".to_owned()))
+        }
+        GroupStatus::Removed => {
+            Err(Misuse::GroupUnusable("this account was removed from it".to_owned()))
+        }
     }
 }

@@ -4,9 +4,9 @@
 use super::asked::Asked;
 use super::keys::access_seed;
 use super::locate::{Search, Step};
-use super::log::learn;
 use super::rejoin::note_means;
 use super::repair::note_segment;
+use super::standing::learn;
 use super::{Engine, OpenGroup, Task, policy};
 use crate::id::LogExtension;
 use crate::identity::identity_of;

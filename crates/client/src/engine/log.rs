@@ -23,6 +23,7 @@ use super::keys::{Keys, access_seed};
 use super::rejoin::note_means;
 use super::repair::{log_key, note_segment, note_unlocked};
 use super::schedule::{is_idle, note_commit};
+use super::standing::learn;
 use super::submit::is_behind;
 use super::{Engine, OpenGroup, Task, changes, leave, policy};
 use crate::id::LogExtension;
@@ -42,8 +43,7 @@ use mls::{
     ApplicationMessage, BrokenRule, EpochChange, ProposalSender, Received, ReceivedProposal,
     Settings, StagedEpoch,
 };
-use std::sync::Arc;
-use wire::{LeafNode, MlsMessage, PskKind};
+use wire::{MlsMessage, PskKind};
 
 impl Engine {
     pub(super) fn ask_log(&mut self, group: GroupId, now: u64) -> Result<Option<Asked>, Error> {
@@ -217,31 +217,6 @@ impl Engine {
         }
         Ok(())
     }
-}
-
-/// Takes in what leaves of a group's tree tell of their accounts. It is believed at once, since the
-/// next entry may be about the same account, and durable with the transaction. Returns whether
-/// the devices of an account have changed, or one is not listed.
-pub(super) fn learn(
-    policy: &AccountPolicy,
-    transaction: &StoreTransaction<'_>,
-    leaves: impl Iterator<Item = Arc<LeafNode>>,
-) -> Result<bool, StoreError> {
-    let known = policy.known();
-    let mut has_changed = false;
-    for leaf in leaves {
-        // Time is not asked for here: whether it has expired, tending finds out.
-        has_changed |= policy.check_member(&leaf, 0).is_err();
-        let vouched = policy.verify(&leaf).ok();
-        if let Some(account) = vouched.and_then(|vouched| known.learned(&vouched)) {
-            transaction.put_known_account(&account)?;
-            let before = known.get(&account.name);
-            let before = before.map_or(0, |before| before.list_number());
-            has_changed |= account.list_number() > before && before > 0;
-            known.put(account);
-        }
-    }
-    Ok(has_changed)
 }
 
 pub(super) fn halt(

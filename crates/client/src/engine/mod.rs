@@ -84,13 +84,15 @@ use asked::Asked;
 use authentication::{AccountPolicy, KnownAccounts};
 use configuration::client;
 use crypto::{Crypto, Random, Secret};
-use delivery_api::{BlobId, DeviceId, Name, Position, Problem};
+use delivery_api::{BlobId, DeviceId, Name, Position};
+use groups::check_usable;
 use keys::Keys;
 use locate::Search;
 use mls::{Client, PendingCommit};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
+use submit::is_final;
 
 pub(crate) use asked::http;
 pub use devices::AccountDevice;
@@ -577,26 +579,5 @@ impl Engine {
     /// Deletes an account that turned out not to be possible.
     pub(crate) fn delete(self, home: &Home) -> Result<(), Error> {
         Ok(self.store.delete(home.folder())?)
-    }
-}
-
-/// Whether a refusal is the last word. Some may succeed later, but only if somebody else does
-/// something, which may be never: not worth standing in the way of everything else.
-fn is_final(problem: &Problem) -> bool {
-    let waits_for_others =
-        matches!(problem, Problem::InboxFull | Problem::NoKeyPackage | Problem::StockFull);
-    waits_for_others || !problem.entry().retryable
-}
-
-/// Refuses to work for a group that cannot be used.
-fn check_usable(status: GroupStatus) -> Result<(), Misuse> {
-    match status {
-        GroupStatus::Active | GroupStatus::Creating | GroupStatus::Locating => Ok(()),
-        GroupStatus::Halted => {
-            Err(Misuse::GroupUnusable("following it is not safe any more".to_owned()))
-        }
-        GroupStatus::Removed => {
-            Err(Misuse::GroupUnusable("this account was removed from it".to_owned()))
-        }
     }
 }

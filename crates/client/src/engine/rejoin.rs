@@ -328,7 +328,7 @@ impl Engine {
         note_means(&transaction, &group)?;
         super::schedule::begin_again(&transaction, id, now)?;
         let leaves = group.members().map(|member| member.leaf);
-        let revoked = super::log::learn(&self.policy, &transaction, leaves)?;
+        let revoked = super::standing::learn(&self.policy, &transaction, leaves)?;
         let rejoined = NewEvent { epoch: group.epoch(), ..event(&record, missed) };
         transaction.add_event(&rejoined)?;
         transaction.commit()?;

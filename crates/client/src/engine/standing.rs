@@ -11,12 +11,16 @@
 use super::devices::Restatement;
 use super::{Engine, Task};
 use crate::identity::identity_of;
-use crate::store::{GroupStatus, Intent, Invitee, NewEvent};
-use crate::{Error, EventKind, GroupId, Identity, Misuse};
-use authentication::{AccountKey, DeviceList, KeySource, KnownAccount, Succession, Violation};
+use crate::store::{GroupStatus, Intent, Invitee, NewEvent, StoreTransaction};
+use crate::{Error, EventKind, GroupId, Identity, Misuse, StoreError};
+use authentication::{
+    AccountKey, AccountPolicy, DeviceList, KeySource, KnownAccount, Succession, Violation,
+};
 use crypto::{Secret, SignatureKeyPair};
 use delivery_api::{DeviceId, Name, Position};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use wire::LeafNode;
 
 /// How often groups are tended.
 const TENDING_SECONDS: u64 = 86_400;
@@ -241,4 +245,29 @@ impl Engine {
         }
         Ok(transaction.commit()?)
     }
+}
+
+/// Takes in what leaves of a group's tree tell of their accounts. It is believed at once, since the
+/// next entry may be about the same account, and durable with the transaction. Returns whether
+/// the devices of an account have changed, or one is not listed.
+pub(super) fn learn(
+    policy: &AccountPolicy,
+    transaction: &StoreTransaction<'_>,
+    leaves: impl Iterator<Item = Arc<LeafNode>>,
+) -> Result<bool, StoreError> {
+    let known = policy.known();
+    let mut has_changed = false;
+    for leaf in leaves {
+        // Time is not asked for here: whether it has expired, tending finds out.
+        has_changed |= policy.check_member(&leaf, 0).is_err();
+        let vouched = policy.verify(&leaf).ok();
+        if let Some(account) = vouched.and_then(|vouched| known.learned(&vouched)) {
+            transaction.put_known_account(&account)?;
+            let before = known.get(&account.name);
+            let before = before.map_or(0, |before| before.list_number());
+            has_changed |= account.list_number() > before && before > 0;
+            known.put(account);
+        }
+    }
+    Ok(has_changed)
 }

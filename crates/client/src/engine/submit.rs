@@ -12,7 +12,7 @@
 use super::accepted::Accepted;
 use super::asked::Asked;
 use super::repair::log_key;
-use super::{Engine, Task, is_final};
+use super::{Engine, Task};
 use crate::store::{OutboxRecord, Submission};
 use crate::{Error, GroupId, Misuse, ServiceFault};
 use delivery_api::log::Receipt;
@@ -148,4 +148,12 @@ impl Engine {
 /// The position behind which nothing is known yet.
 pub(super) fn is_behind(receipt: Option<Position>, position: Position) -> bool {
     receipt.is_some_and(|receipt| position < receipt)
+}
+
+/// Whether a refusal is the last word. Some may succeed later, but only if somebody else does
+/// something, which may be never: not worth standing in the way of everything else.
+pub(super) fn is_final(problem: &Problem) -> bool {
+    let waits_for_others =
+        matches!(problem, Problem::InboxFull | Problem::NoKeyPackage | Problem::StockFull);
+    waits_for_others || !problem.entry().retryable
 }
