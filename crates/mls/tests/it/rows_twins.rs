@@ -38,12 +38,12 @@ fn pages(person: &Person) -> usize {
 
 #[test]
 fn rows_of_pages_go_when_the_tree_shrinks() {
-    let names: Vec<String> = (0..17).map(|number| format!("person {number}")).collect();
+    let names: Vec<String> = (0..9).map(|number| format!("person {number}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let mut people = group_of(&names, || Traits::new(1));
     let mut last = people.pop().unwrap();
     for _ in 0..2 {
-        // Sixteen leaves share a page; the seventeenth has one, and the root above both.
+        // Eight leaves share a page; the ninth has one, and the root above both.
         assert!(people.iter().chain([&last]).all(|person| pages(person) == 3));
         // Whoever is on the right has keys in nodes that are cut off later.
         let sent = last.commit_and_advance(CommitOptions::new());

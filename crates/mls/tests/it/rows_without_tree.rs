@@ -56,7 +56,7 @@ fn opening_reads_one_page_and_loading_the_tree_reads_all() {
     let opened = last.client.open_group(&store, &group_id).unwrap().unwrap();
     assert_eq!(*store.tree_rows.borrow(), 1);
     let group = opened.load_tree(&store).unwrap();
-    assert_eq!(*store.tree_rows.borrow(), 1 + 3);
+    assert_eq!(*store.tree_rows.borrow(), 1 + 4);
     assert!(group.members().count() == 20);
     assert!(last.client.open_group(&store, b"another").unwrap().is_none());
 }
