@@ -76,6 +76,9 @@ pub(crate) fn what(event: &Event) -> String {
         }
         EventKind::LeftGroup { by } => format!("you left; {by} removed you for it"),
         EventKind::LogRepaired {} => "an insider had closed the log; it is open again".to_owned(),
+        EventKind::SentElsewhere {} => {
+            "a copy of this account's folder has sent something; its keys are changed".to_owned()
+        }
         EventKind::MemberRejoined { name } => format!("{name} had lost the group, and is back"),
         EventKind::RejoinFailed {} => {
             "(nobody has shown the way back into the group: somebody must add you again)".to_owned()
@@ -158,6 +161,7 @@ pub(crate) fn event(event: &Event, name: Option<&str>) -> Value {
         }
         EventKind::LeftGroup { by } => json!({"type": "left-group", "by": by}),
         EventKind::LogRepaired {} => json!({"type": "log-repaired"}),
+        EventKind::SentElsewhere {} => json!({"type": "sent-elsewhere"}),
         EventKind::MemberEvicted { by, name } => json!({"type": "evicted", "by": by, "name": name}),
         EventKind::MemberRejoined { name } => json!({"type": "rejoined-by", "name": name}),
         EventKind::RejoinFailed {} => json!({"type": "rejoin-failed"}),
