@@ -170,8 +170,8 @@ kinds! {
             groups: Vec<String>,
         }
         /// Somebody sent something with this client's keys: its folder was copied, or put back from
-        /// an older copy. What was said is not known here. The keys are changed before anything else
-        /// is sent.
+        /// an older copy. What was said is not known here. The keys are changed before anything
+        /// else is sent.
         60 SentElsewhere {}
         /// Somebody shared a file: [`crate::Account::save_file`] fetches it.
         40 File {

@@ -32,8 +32,8 @@ CREATE TABLE mls_rows (
 /// durable with it.
 pub struct SqliteRows<'a>(pub &'a Connection);
 
-/// What seals the values of rows, before SQLite sees them. Names stay in the clear: group ids, numbers
-/// of epochs and tree pages, hashes and public keys.
+/// What seals the values of rows, before SQLite sees them. Names stay in the clear: group ids,
+/// numbers of epochs and tree pages, hashes and public keys.
 pub trait Seal {
     /// Seals a value, bound to the name of its row.
     ///

@@ -1,15 +1,15 @@
 //! A folder that was copied, or put back from an older copy, is found out before anything is sent.
 //!
-//! Such a folder has keys that were used already, by the copy or by its own future self. Whatever was
-//! sent with them is in the log, behind the place that the folder knows. So:
+//! Such a folder has keys that were used already, by the copy or by its own future self. Whatever
+//! was sent with them is in the log, behind the place that the folder knows. So:
 //!
 //! * In each process, a group's log is read to its end once before anything is made or sent for the
 //!   group.
-//! * A message from the own leaf that this folder did not send proves that there is another one with
-//!   the same keys. The group is then *in doubt*, durably: what waited to be sent is dropped, and the
-//!   only thing that is made for the group is a commit with a fresh path. The doubt ends when it is
-//!   accepted. A commit that this folder did not make cannot be followed; it halts the group, and the
-//!   way back is a commit with a fresh path, too.
+//! * A message from the own leaf that this folder did not send proves that there is another one
+//!   with the same keys. The group is then *in doubt*, durably: what waited to be sent is dropped,
+//!   and the only thing that is made for the group is a commit with a fresh path. The doubt ends
+//!   when it is accepted. A commit that this folder did not make cannot be followed; it halts the
+//!   group, and the way back is a commit with a fresh path, too.
 //! * The event [`EventKind::SentElsewhere`] tells the user.
 //!
 //! A member of the group can forge the mark by which an own message is known, though not its

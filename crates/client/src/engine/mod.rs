@@ -245,8 +245,8 @@ impl Engine {
         Self::over(Store::open(home)?, setup)
     }
 
-    /// From now on another key opens the folder; what is in it is not written anew. Whoever has kept
-    /// a copy of the folder as it was opens this one, too, with the old key.
+    /// From now on another key opens the folder; what is in it is not written anew. Whoever has
+    /// kept a copy of the folder as it was opens this one, too, with the old key.
     ///
     /// # Errors
     /// The old key is not the folder's, or the store failed.

@@ -6,8 +6,8 @@
 //!   opening), and gone if it is dropped. After that, groups in memory that saw its changes must be
 //!   dropped too.
 //! * A lock file keeps a second process, and a second store, away: one writer per database.
-//! * Values are sealed ([`sealing`]) before SQLite sees them, those of MLS in [`mls_rows`]. Numbers,
-//!   states, and random ids stay in the clear: a column says so in `schema.sql`.
+//! * Values are sealed ([`sealing`]) before SQLite sees them, those of MLS in [`mls_rows`].
+//!   Numbers, states, and random ids stay in the clear: a column says so in `schema.sql`.
 //! * Deleted contents are overwritten (`secure_delete`), but an SSD and the WAL keep copies for a
 //!   while.
 

@@ -1,7 +1,7 @@
 //! What the values of the store are sealed with.
 //!
-//! * A value is sealed with XChaCha20-Poly1305 under the store's *data key*, with a random nonce, and
-//!   bound to its place: table, column and whatever names the row. Moved elsewhere, it does not
+//! * A value is sealed with XChaCha20-Poly1305 under the store's *data key*, with a random nonce,
+//!   and bound to its place: table, column and whatever names the row. Moved elsewhere, it does not
 //!   open. An older value of the same place does: what is in the file as a whole, and how old, is
 //!   not authenticated.
 //! * What is looked up by, and must not be shown (names of accounts, ids of messages), is kept as
