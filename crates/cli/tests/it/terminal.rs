@@ -5,10 +5,14 @@
 use crate::program::Service;
 use std::path::PathBuf;
 use std::process::{Command, Output};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How long something may take to appear; a test that passes never waits as long.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How many terminals there were.
+static TERMINALS: AtomicU32 = AtomicU32::new(0);
 
 /// Whether there is a tmux.
 fn is_tmux_here() -> bool {
@@ -28,7 +32,9 @@ struct Terminal {
 impl Terminal {
     /// Runs `conclave chat` for an account.
     fn chat(service: &Service, name: &str, arguments: &str) -> Self {
-        let terminal = Self { socket: service.folder().join(format!("{name}.tmux")) };
+        // A server that ends may still hold its socket.
+        let number = TERMINALS.fetch_add(1, Ordering::Relaxed);
+        let terminal = Self { socket: service.folder().join(format!("{number}.tmux")) };
         let home = service.home(name);
         let program = env!("CARGO_BIN_EXE_conclave");
         // The shell stays, so that what the program leaves on the screen can be read.
@@ -176,6 +182,12 @@ fn what_is_said_offline_is_kept_and_goes_out_when_the_service_is_back() {
     alice.shows(&["OFFLINE, trying again", ">garden"]);
     alice.enter("into the silence");
     alice.shows(&["you: into the silence  [pending]"]);
+    alice.enter("/quit");
+    alice.shows(&["ended 0"]);
+    drop(alice);
+    // Still so after a restart.
+    let alice = Terminal::chat(&service, "alice", "");
+    alice.shows(&["OFFLINE, trying again", "you: into the silence  [pending]"]);
     service.restart();
     alice.shows(&["conclave  alice  online", "you: into the silence  [sent #1]"]);
     alice.enter("/quit");

@@ -21,7 +21,7 @@ pub(super) struct Conversation {
     pub(super) members: Vec<Identity>,
     pub(super) lines: Vec<Line>,
     /// How many lines others have written since this account last looked.
-    pub(super) unread: usize,
+    pub(super) unread: u64,
 }
 
 /// Something that was said or happened.

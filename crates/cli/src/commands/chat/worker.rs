@@ -8,8 +8,10 @@ use super::model::{Connection, Conversation, Fate, Line, LineKind, News, Order, 
 use crate::failure::Failure;
 use crate::files;
 use crate::output::{Output, printable};
-use client::{Account, Done, Error, Event, EventKind, GroupId, KeySource, Waker};
-use std::collections::BTreeMap;
+use client::{
+    Account, Done, Error, Event, EventKind, GroupId, KeySource, MessageState, OwnMessage, Waker,
+};
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -38,7 +40,7 @@ impl Worker {
             account,
             orders: received,
             tell: Box::new(tell),
-            unread: BTreeMap::new(),
+            earlier: BTreeSet::new(),
             reading: None,
             kept: Vec::new(),
         };
@@ -61,7 +63,8 @@ struct Work {
     account: Account,
     orders: Receiver<Order>,
     tell: Box<dyn Fn(News) + Send>,
-    unread: BTreeMap<GroupId, usize>,
+    /// What was said before this conversation began and is not sent yet, by group and number.
+    earlier: BTreeSet<(GroupId, u64)>,
     /// The group that is shown.
     reading: Option<GroupId>,
     /// The tickets of what is kept.
@@ -71,13 +74,14 @@ struct Work {
 impl Work {
     /// Works until told to quit, or until the account cannot be used any more.
     fn run(&mut self) -> Result<(), Failure> {
+        self.note_earlier()?;
         self.publish()?;
         let mut news = self.account.receive();
         loop {
             let was_offline = news.is_err();
             let order = match news {
-                Ok(events) => {
-                    self.received(&events)?;
+                Ok(_) => {
+                    self.received()?;
                     self.orders.try_recv().ok()
                 }
                 Err(error) => {
@@ -110,15 +114,39 @@ impl Work {
         (self.tell)(news);
     }
 
-    /// What the service said: it can be reached, and whatever was kept has been dealt with.
-    fn received(&mut self, events: &[Event]) -> Result<(), Failure> {
-        for event in events.iter().filter(|event| is_said(&event.kind)) {
-            if let Some(group) =
-                event.group.as_ref().filter(|it| Some(*it) != self.reading.as_ref())
-            {
-                *self.unread.entry(group.clone()).or_default() += 1;
+    /// Notes what is not sent yet: nobody here has a ticket for it.
+    fn note_earlier(&mut self) -> Result<(), Failure> {
+        for group in self.account.groups()? {
+            for message in self.account.own_messages(&group.id)? {
+                if message.state == MessageState::Pending {
+                    self.earlier.insert((group.id.clone(), message.number));
+                }
             }
         }
+        Ok(())
+    }
+
+    /// What was said before this conversation began, as long as it is not in the history.
+    fn earlier(&mut self, group: &GroupId) -> Result<Vec<Line>, Failure> {
+        if self.earlier.is_empty() {
+            return Ok(Vec::new());
+        }
+        let line = |message: OwnMessage| {
+            let fate = match message.state {
+                MessageState::Accepted(_) => return None,
+                MessageState::Pending => Fate::Pending,
+                MessageState::Refused(why) => Fate::Refused(printable(&why)),
+            };
+            Some(Line { text: printable(&message.text), kind: LineKind::Own(fate) })
+        };
+        let messages = self.account.own_messages(group)?.into_iter();
+        let earlier =
+            messages.filter(|message| self.earlier.contains(&(group.clone(), message.number)));
+        Ok(earlier.filter_map(line).collect())
+    }
+
+    /// What the service said: it can be reached, and whatever was kept has been dealt with.
+    fn received(&mut self) -> Result<(), Failure> {
         for ticket in std::mem::take(&mut self.kept) {
             self.say(News::Sent(ticket, Fate::Accepted(0)));
         }
@@ -149,10 +177,16 @@ impl Work {
         for group in self.account.groups()? {
             let history = self.account.history(&group.id)?;
             let from = history.len().saturating_sub(LINES_MAX);
+            if self.reading.as_ref() == Some(&group.id) {
+                let last = history.last().map_or(0, |event| event.number);
+                self.account.set_seen(&group.id, last)?;
+            }
             let me = self.account.name().as_str();
+            let mut lines: Vec<Line> = history[from..].iter().map(|it| line(it, me)).collect();
+            lines.extend(self.earlier(&group.id)?);
             conversations.push(Conversation {
-                lines: history[from..].iter().map(|event| line(event, me)).collect(),
-                unread: self.unread.get(&group.id).copied().unwrap_or_default(),
+                lines,
+                unread: self.account.unseen(&group.id)?,
                 name: group.name,
                 state: group.state,
                 epoch: group.epoch,
@@ -168,9 +202,8 @@ impl Work {
         let (what, done) = match order {
             Order::Quit | Order::Retry => return Ok(()),
             Order::Read(group) => {
-                self.unread.remove(&group);
                 self.reading = Some(group);
-                return Ok(());
+                return self.publish();
             }
             Order::Verify(group) => return self.verify(group),
             Order::Say(group, ticket, text) => {
@@ -258,11 +291,6 @@ impl Work {
         self.say(News::Verification(Verification { group, authenticator, numbers }));
         Ok(())
     }
-}
-
-/// Whether an event is something that somebody said.
-fn is_said(kind: &EventKind) -> bool {
-    matches!(kind, EventKind::Message { .. } | EventKind::File { .. })
 }
 
 /// An event as a line.
