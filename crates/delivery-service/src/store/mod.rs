@@ -14,6 +14,7 @@
 
 mod memory;
 mod postgres;
+mod queue;
 mod sqlite;
 
 pub use memory::MemoryStore;

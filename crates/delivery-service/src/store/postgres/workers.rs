@@ -2,34 +2,27 @@
 
 use super::link::Link;
 use super::news::Desk;
+use crate::store::queue::{Job, Queue};
 use crate::store::{Done, StoreError, Stored, Work};
 use delivery_api::Problem;
 use postgres::Config;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-
-/// Pieces of work that may wait; beyond it the service is overloaded and says so.
-const QUEUE_MAX: usize = 1024;
 
 /// Connections that write at a time: enough to share syncs, few enough for a server that takes a
 /// hundred connections and serves several processes.
 const WORKERS: usize = 8;
 
-struct Job {
-    work: Work,
-    done: Done,
-}
-
 /// The handle of the threads; dropping it lets them finish what waits, and waits for that.
 pub(super) struct Workers {
-    queue: Option<SyncSender<Job>>,
+    queue: Option<Queue>,
     threads: Vec<JoinHandle<()>>,
 }
 
 impl Workers {
     pub(super) fn start(config: &Config, news: &Arc<Desk>) -> Stored<Self> {
-        let (queue, jobs) = sync_channel(QUEUE_MAX);
+        let (queue, jobs) = Queue::new();
         let jobs = Arc::new(Mutex::new(jobs));
         let mut workers = Self { queue: Some(queue), threads: Vec::new() };
         for _ in 0..WORKERS {
@@ -44,13 +37,8 @@ impl Workers {
     }
 
     pub(super) fn submit(&self, work: Work, done: Done) {
-        let job = Job { work, done };
-        let refused = match self.queue.as_ref().map(|queue| queue.try_send(job)) {
-            Some(Ok(())) | None => None,
-            Some(Err(TrySendError::Full(job) | TrySendError::Disconnected(job))) => Some(job),
-        };
-        if let Some(job) = refused {
-            (job.done)(Err(Problem::Unavailable));
+        if let Some(queue) = &self.queue {
+            queue.submit(work, done);
         }
     }
 }

@@ -6,35 +6,28 @@
 //!    may have been computed from a neighbour's changes.
 //!
 //! If the transaction cannot begin, breaks or cannot commit, every outcome of the batch is
-//! `Unavailable` (guarantee G8). The queue is bounded; work that finds it full is refused at once.
+//! `Unavailable` (guarantee G8).
 
 use super::SqliteRows;
+use crate::store::queue::{Job, Queue};
 use crate::store::{Done, Outcome, StoreError, Stored, Work};
 use delivery_api::Problem;
 use rusqlite::{Connection, TransactionBehavior};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
-
-/// Pieces of work that may wait; beyond it the service is overloaded and says so.
-const QUEUE_MAX: usize = 1024;
 
 /// Pieces of work of one transaction: enough to share a sync, few enough to answer soon.
 const BATCH_MAX: usize = 128;
 
-struct Job {
-    work: Work,
-    done: Done,
-}
-
 /// The handle of the thread; dropping it lets the thread finish what waits, and waits for that.
 pub(super) struct Writer {
-    queue: Option<SyncSender<Job>>,
+    queue: Option<Queue>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> Stored<Self> {
-        let (queue, jobs) = sync_channel(QUEUE_MAX);
+        let (queue, jobs) = Queue::new();
         let thread = std::thread::Builder::new()
             .name("delivery-writer".to_owned())
             .spawn(move || run(connection, &jobs))
@@ -43,13 +36,8 @@ impl Writer {
     }
 
     pub(super) fn submit(&self, work: Work, done: Done) {
-        let job = Job { work, done };
-        let refused = match self.queue.as_ref().map(|queue| queue.try_send(job)) {
-            Some(Ok(())) | None => None,
-            Some(Err(TrySendError::Full(job) | TrySendError::Disconnected(job))) => Some(job),
-        };
-        if let Some(job) = refused {
-            (job.done)(Err(Problem::Unavailable));
+        if let Some(queue) = &self.queue {
+            queue.submit(work, done);
         }
     }
 }
