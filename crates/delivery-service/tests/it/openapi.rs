@@ -468,8 +468,8 @@ fn description() -> Value {
             "securitySchemes": {"signature": {
                 "type": "apiKey", "in": "header", "name": "Authorization",
                 "description": "Conclave-1 KEY TIME SIGNATURE: an Ed25519 public key in \
-                    hexadecimal digits, seconds since 1970, and the signature over struct { opaque label<V> = \
-                    \"Conclave 1.0 delivery request\"; opaque service[32]; opaque key[32]; uint64 \
+                    hexadecimal digits, seconds since 1970, and the signature over struct { \
+                    opaque label<V> = \"Conclave 1.0 delivery request\"; opaque service[32]; opaque key[32]; uint64 \
                     time_seconds; opaque method<V>; opaque path<V>; opaque body<V>; } RequestTBS.",
             }},
         },
