@@ -5,8 +5,8 @@
 
 use std::sync::Arc;
 
-/// Children of a branch, and elements of a chunk: 2^3. Whoever copies a chunk touches the counter of
-/// each of its elements, which are far from each other.
+/// Children of a branch, and elements of a chunk: 2^3. Whoever copies a chunk touches the counter
+/// of each of its elements, which are far from each other.
 const BITS: u32 = 3;
 const WIDTH: usize = 1 << BITS;
 
