@@ -469,7 +469,8 @@ fn description() -> Value {
                 "type": "apiKey", "in": "header", "name": "Authorization",
                 "description": "Conclave-1 KEY TIME SIGNATURE: an Ed25519 public key in \
                     hexadecimal digits, seconds since 1970, and the signature over struct { \
-                    opaque label<V> = \"Conclave 1.0 delivery request\"; opaque service[32]; opaque key[32]; uint64 \
+                    opaque label<V> = \"Conclave 1.0 delivery request\"; opaque service[32]; \
+                    opaque key[32]; uint64 \
                     time_seconds; opaque method<V>; opaque path<V>; opaque body<V>; } RequestTBS.",
             }},
         },
