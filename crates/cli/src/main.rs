@@ -16,8 +16,8 @@ mod progress;
 use clap::{Parser, Subcommand};
 use client::{Home, StoreKey};
 use commands::{
-    account, ca, chat, completions, demo, doctor, fetch, group, history, inspect, interop, man,
-    mls, receive, send, serve, service, vectors,
+    account, ca, chat, completions, demo, device, doctor, fetch, group, history, inspect, interop,
+    man, mls, receive, send, serve, service, vectors,
 };
 use config::Config;
 use failure::Failure;
@@ -75,6 +75,9 @@ enum Command {
     Completions(completions::Completions),
     /// Hold a whole conversation on this machine and check it
     Demo(demo::Demo),
+    /// Make another device for an account, and list them
+    #[command(subcommand)]
+    Device(device::Device),
     /// Look at everything that can be wrong with an account
     Doctor(doctor::Doctor),
     /// Fetch a file that somebody shared
@@ -156,6 +159,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
     let mut output = Output::new(common.json);
     match command {
         Command::Account(command) => command.run(&common, &mut output),
+        Command::Device(command) => command.run(&common, &mut output),
         Command::Ca(command) => command.run(&mut output),
         Command::Chat(command) => command.run(&common, &output),
         Command::Completions(command) => command.run(&mut output),

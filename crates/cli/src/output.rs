@@ -70,6 +70,19 @@ pub(crate) fn what(event: &Event) -> String {
         EventKind::RemovedFromGroup { by } => format!("{by} removed you"),
         EventKind::EntrySkipped { reason } => format!("(skipped an entry: {reason})"),
         EventKind::WelcomeUnusable { reason } => format!("(a Welcome is of no use: {reason})"),
+        EventKind::DeviceAdded { by, name, device } => {
+            format!("{by} added device {device} of {name}")
+        }
+        EventKind::DeviceNotListed { name, device } => {
+            format!("(device {device} is not, or no longer, one of {name}'s)")
+        }
+        EventKind::DeviceRemoved { by, name, device } => {
+            format!("{by} removed device {device} of {name}")
+        }
+        EventKind::Linked {} => "this device is linked".to_owned(),
+        EventKind::Recovering { groups } => {
+            format!("asked to be taken into these groups again: {}", groups.join(", "))
+        }
         EventKind::CredentialChanged { name } => format!("{name} shows a new credential"),
         EventKind::GroupRenamed { by, before, name } => {
             format!("{by} renamed the group from {before} to {name}")
@@ -150,6 +163,17 @@ pub(crate) fn event(event: &Event, name: Option<&str>) -> Value {
         EventKind::MemberAdded { by, name } => json!({"type": "added", "by": by, "name": name}),
         EventKind::MemberRemoved { by, name } => json!({"type": "removed", "by": by, "name": name}),
         EventKind::KeysUpdated { name } => json!({"type": "updated", "name": name}),
+        EventKind::DeviceAdded { by, name, device } => {
+            json!({"type": "device-added", "by": by, "name": name, "device": device})
+        }
+        EventKind::DeviceNotListed { name, device } => {
+            json!({"type": "device-not-listed", "name": name, "device": device})
+        }
+        EventKind::DeviceRemoved { by, name, device } => {
+            json!({"type": "device-removed", "by": by, "name": name, "device": device})
+        }
+        EventKind::Linked {} => json!({"type": "linked"}),
+        EventKind::Recovering { groups } => json!({"type": "recovering", "groups": groups}),
         EventKind::RemovedFromGroup { by } => json!({"type": "removed-from-group", "by": by}),
         EventKind::EntrySkipped { reason } => json!({"type": "skipped", "reason": reason}),
         EventKind::WelcomeUnusable { reason } => {

@@ -1,5 +1,6 @@
 //! `conclave account`: make an account, show it, look after its keys, and be sure of others.
 
+use super::recovery::Recovery;
 use crate::Common;
 use crate::failure::Failure;
 use crate::output::Output;
@@ -28,6 +29,11 @@ pub(crate) enum Account {
         #[arg(long, conflicts_with = "passphrase_file")]
         passphrase: bool,
     },
+    /// Make the device that shows a code one of this account's
+    Link {
+        /// The code, as `device create` prints it there
+        code: String,
+    },
     /// Give the account's folder another passphrase, or none
     Protect {
         /// The file whose first line is the new passphrase; without it, it is asked for
@@ -37,6 +43,17 @@ pub(crate) enum Account {
         #[arg(long, conflicts_with = "new_passphrase_file")]
         unprotected: bool,
     },
+    /// Come back with nothing but the recovery code: a new device takes the place of the lost ones
+    Recover {
+        /// The file with the recovery code
+        file: PathBuf,
+        /// A device that is not lost, and stays
+        #[arg(long, value_name = "DEVICE")]
+        keep: Vec<String>,
+    },
+    /// Keep the root key elsewhere, for when this device is lost
+    #[command(subcommand)]
+    Recovery(Recovery),
     /// Take this account's word back for one of its devices: others remove it from their groups
     Revoke {
         /// The device, as `account show` and `group show` print it
@@ -95,6 +112,16 @@ impl Account {
                 });
                 return output.print(&format!("the folder is protected {protection}"), &value);
             }
+            Self::Link { code } => {
+                let mut account = common.account()?;
+                account.link(&code)?;
+                let devices: Vec<String> =
+                    account.devices().iter().map(|it| it.device.to_string()).collect();
+                let text = format!("linked; the account has {} devices", devices.len());
+                return output.print(&text, &json!({"type": "linked", "devices": devices}));
+            }
+            Self::Recover { file, keep } => super::recovery::recover(common, &file, &keep)?,
+            Self::Recovery(command) => return command.run(common, output),
             Self::Revoke { device } => {
                 let mut account = common.account()?;
                 account.revoke(&device)?;
@@ -125,7 +152,11 @@ impl Account {
 }
 
 /// The service's address together with what its certificate is held against.
-fn address(server: &str, ca: Option<&Path>, fingerprint: Option<&str>) -> Result<String, Failure> {
+pub(super) fn address(
+    server: &str,
+    ca: Option<&Path>,
+    fingerprint: Option<&str>,
+) -> Result<String, Failure> {
     let address = ServiceAddress::parse(server).map_err(client::Error::from)?;
     let address = match (ca, fingerprint) {
         (Some(file), _) => address.with_authorities(&std::fs::read(file)?),
