@@ -13,7 +13,8 @@ const SYNCING: Duration = Duration::from_secs(3);
 /// Bytes written before each sync: a page of the database's write-ahead log.
 const SYNC_BYTES: usize = 4096;
 
-/// The pages that are written in turn: as many as SQLite's write-ahead log has before it starts over.
+/// The pages that are written in turn: as many as SQLite's write-ahead log has before it starts
+/// over.
 const PAGES: u64 = 1000;
 
 /// Notes what the machine is, and how many syncs a second its disk takes from one writer: of a file
