@@ -278,9 +278,8 @@ impl Engine {
         let key = (&self.keys.inbox, Purpose::Notice);
         match open::<Notice>(&self.keys.suite, key, &item.bytes) {
             Some(Notice::Certified { credential, proof, backup, others }) => {
-                match self.is_ours(&credential, &proof)? {
-                    true => self.take_certificate(*credential, (backup, &others), now)?,
-                    false => {}
+                if self.is_ours(&credential, &proof)? {
+                    self.take_certificate(*credential, (backup, &others), now)?;
                 }
             }
             Some(Notice::Standing { credential }) => self.take_standing(&credential)?,
