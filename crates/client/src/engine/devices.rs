@@ -277,13 +277,13 @@ impl Engine {
     pub(super) fn take_notice(&mut self, item: &Item, now: u64) -> Result<(), Error> {
         let key = (&self.keys.inbox, Purpose::Notice);
         match open::<Notice>(&self.keys.suite, key, &item.bytes) {
-            Some(Notice::Certified { credential, proof, backup, others }) => {
-                if self.is_ours(&credential, &proof)? {
-                    self.take_certificate(*credential, (backup, &others), now)?;
-                }
+            Some(Notice::Certified { credential, proof, backup, others })
+                if self.is_ours(&credential, &proof)? =>
+            {
+                self.take_certificate(*credential, (backup, &others), now)?;
             }
             Some(Notice::Standing { credential }) => self.take_standing(&credential)?,
-            None => {}
+            Some(Notice::Certified { .. }) | None => {}
         }
         // Taking a notice twice does nothing, so this may come after it.
         let transaction = self.store.transaction()?;
