@@ -112,14 +112,7 @@ impl Account {
                 });
                 return output.print(&format!("the folder is protected {protection}"), &value);
             }
-            Self::Link { code } => {
-                let mut account = common.account()?;
-                account.link(&code)?;
-                let devices: Vec<String> =
-                    account.devices().iter().map(|it| it.device.to_string()).collect();
-                let text = format!("linked; the account has {} devices", devices.len());
-                return output.print(&text, &json!({"type": "linked", "devices": devices}));
-            }
+            Self::Link { code } => return link(common, output, &code),
             Self::Recover { file, keep } => super::recovery::recover(common, &file, &keep)?,
             Self::Recovery(command) => return command.run(common, output),
             Self::Revoke { device } => {
@@ -149,6 +142,14 @@ impl Account {
         });
         output.print(&text, &value)
     }
+}
+
+fn link(common: &Common, output: &mut Output, code: &str) -> Result<(), Failure> {
+    let mut account = common.account()?;
+    account.link(code)?;
+    let devices: Vec<String> = account.devices().iter().map(|it| it.device.to_string()).collect();
+    let text = format!("linked; the account has {} devices", devices.len());
+    output.print(&text, &json!({"type": "linked", "devices": devices}))
 }
 
 /// The service's address together with what its certificate is held against.
