@@ -127,6 +127,9 @@ fn two_people_talk_in_two_terminals() {
     bob.shows(&["\n shed "]);
     bob.press("Tab");
     bob.shows(&[">shed", "shed: 1 members, epoch 0"]);
+    // Behind this, it is known what bob looks at.
+    bob.enter("empty so far");
+    bob.shows(&["you: empty so far  [sent #1]"]);
     alice.enter("are you there?");
     bob.shows(&["garden (1)"]);
     bob.press("Tab");
@@ -158,6 +161,8 @@ fn two_people_talk_in_two_terminals() {
     alice.press("F1");
     alice.shows(&["Commands", "/remove NAME..."]);
     alice.press("Escape");
+    // A key right behind Escape would be one with Alt.
+    alice.shows(&["you: hello, bob"]);
 
     // The command line sees the same, once the account is free.
     alice.enter("/remove bob");
