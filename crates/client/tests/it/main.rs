@@ -1,5 +1,5 @@
-//! Accounts over a service in the same process: no sockets, faults on demand. Only `network` has
-//! sockets.
+//! Accounts over a service in the same process: no sockets, faults on demand. Only `dump` and
+//! `network` have sockets.
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
@@ -8,6 +8,7 @@ mod at_rest;
 mod conversation;
 mod crashes;
 mod devices;
+mod dump;
 mod engine;
 mod examination;
 mod fencing;

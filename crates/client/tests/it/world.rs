@@ -256,7 +256,7 @@ impl World {
     }
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let crypto = Crypto::new(crypto_aws_lc::provider());
     let hash = crypto.suite(CipherSuite(1)).unwrap().hash(bytes).unwrap();
     hash.as_slice().try_into().unwrap()
