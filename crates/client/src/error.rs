@@ -106,6 +106,9 @@ impl fmt::Display for Error {
             Self::Mls(error) => error.fmt(formatter),
             Self::Misuse(misuse) => misuse.fmt(formatter),
             Self::Offline(error) => error.fmt(formatter),
+            Self::Refused(Problem::AdmissionRequired) => formatter.write_str(
+                "the delivery service refused: admission-required: it asks for an invitation token",
+            ),
             Self::Refused(problem) => write!(formatter, "the delivery service refused: {problem}"),
             Self::Service(fault) => fault.fmt(formatter),
             Self::Store(error) => error.fmt(formatter),
@@ -134,7 +137,9 @@ impl fmt::Display for Misuse {
             Self::InvalidGroupName => {
                 formatter.write_str("a group's name has 1 to 100 bytes and no control characters")
             }
-            Self::InvalidCode => formatter.write_str("the code is mistyped, or of another kind"),
+            Self::InvalidCode => {
+                formatter.write_str("the code is mistyped, or not the one that is needed here")
+            }
             Self::InvalidKey => {
                 formatter.write_str("a key or device is written as 64 hexadecimal digits")
             }

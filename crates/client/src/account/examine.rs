@@ -38,8 +38,11 @@ impl Account {
         findings.push(service);
         if is_there && self.engine.service_key().is_some() {
             findings.push(self.examine_clock().unwrap_or_else(|error| failed("clock", &error)));
-            let stock = self.examine_stock();
-            findings.push(stock.unwrap_or_else(|error| failed("key-packages", &error)));
+            // A device that is not linked yet has none, and needs none.
+            if self.account_key().is_ok() {
+                let stock = self.examine_stock();
+                findings.push(stock.unwrap_or_else(|error| failed("key-packages", &error)));
+            }
             let logs = self.engine.probe_logs(now());
             match logs {
                 Ok(probes) => {

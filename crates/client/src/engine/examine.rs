@@ -101,7 +101,11 @@ impl Engine {
     fn examine_credential(&self, now: u64) -> Finding {
         let Some(credential) = self.keys.credential.as_ref().map(DeviceCredential::statement)
         else {
-            return Finding::warning("credential", "none yet: it is made with the first exchange");
+            return match self.keys.root.is_some() {
+                true => Finding::warning("credential", "none yet: the first exchange makes it"),
+                false => Finding::warning("credential", "none: this device is not linked yet")
+                    .advise("confirm its code, as `conclave device code` prints it, on another"),
+            };
         };
         let left = credential.not_after.saturating_sub(now) / DAY;
         let text = format!("{left} days left");

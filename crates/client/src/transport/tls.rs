@@ -7,8 +7,8 @@ use pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{self, CryptoProvider, verify_tls13_signature};
 use rustls::{
-    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore,
-    SignatureScheme, StreamOwned,
+    ClientConfig, ClientConnection, DigitallySignedStruct, RootCertStore, SignatureScheme,
+    StreamOwned,
 };
 use std::io::{Read, Write};
 use std::sync::Arc;
@@ -74,7 +74,8 @@ impl ServerCertVerifier for Pin {
         if digest(&SHA256, end_entity).as_ref() == self.fingerprint {
             Ok(ServerCertVerified::assertion())
         } else {
-            Err(CertificateError::ApplicationVerificationFailure.into())
+            let why = "the service shows another certificate than the one that its address names";
+            Err(rustls::Error::General(why.to_owned()))
         }
     }
 

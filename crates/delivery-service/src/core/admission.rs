@@ -34,7 +34,8 @@ impl Admission {
     /// # Errors
     /// The file cannot be read, holds no token, or one that is too short or too long.
     pub fn from_file(path: &Path) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path)?;
+        let text = std::fs::read_to_string(path)
+            .map_err(|error| Error::new(error.kind(), format!("{}: {error}", path.display())))?;
         let lines = text.lines().map(str::trim);
         let tokens: Vec<_> =
             lines.filter(|line| !line.is_empty() && !line.starts_with('#')).collect();
