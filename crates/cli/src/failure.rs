@@ -5,6 +5,7 @@
 use client::Error;
 use mls::BrokenRule;
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// The exit codes, as the help text lists them.
@@ -61,6 +62,11 @@ impl Failure {
     /// Somebody else broke a rule.
     pub(crate) fn peer(text: String) -> Self {
         Self::new(5, text)
+    }
+
+    /// A file that is named on the command line cannot be read, or not be made.
+    pub(crate) fn file(path: &Path, error: &std::io::Error) -> Self {
+        Self::new(3, format!("{}: {error}", path.display()))
     }
 
     /// The account or state cannot be used.

@@ -128,7 +128,19 @@ impl Common {
                 let home = self.home_with(home.folder(), passphrase::ask(&home)?);
                 Ok((client::Account::open(&home)?, home))
             }
+            Err(error @ Error::Store(StoreError::OtherProtection(Protection::Unprotected))) => {
+                Err(Failure::from(error).and(": open it without a passphrase"))
+            }
             opened => Ok((opened?, home)),
+        }
+    }
+
+    /// The folder of an account that is to be made; `ask` for a passphrase for it, or not.
+    fn new_home(&self, ask: bool) -> Result<Home, Failure> {
+        let home = self.home()?;
+        match ask {
+            true => Ok(self.home_with(home.folder(), passphrase::ask_new()?)),
+            false => Ok(home),
         }
     }
 

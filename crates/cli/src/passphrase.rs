@@ -2,7 +2,7 @@
 //! which every process on the machine can read.
 
 use crate::failure::Failure;
-use client::{Home, StoreKey};
+use client::{Home, Protection, StoreKey};
 use crypto::Secret;
 use std::io::IsTerminal;
 use std::path::Path;
@@ -38,7 +38,7 @@ pub(crate) fn ask_new() -> Result<StoreKey, Failure> {
     let (first, second) = (prompt("New passphrase: ")?, prompt("Again: ")?);
     match (&first, &second) {
         (StoreKey::Passphrase(one), StoreKey::Passphrase(two)) if one != two => {
-            Err(Failure::usage("these are two passphrases".to_owned()))
+            Err(Failure::usage("that is another one than before; nothing is changed".to_owned()))
         }
         (StoreKey::Passphrase(one), _) if one.is_empty() => {
             Err(Failure::usage("that is no passphrase".to_owned()))
@@ -53,8 +53,9 @@ fn prompt(text: &str) -> Result<StoreKey, Failure> {
 }
 
 /// Tells somebody who has just made an account what they did without.
-pub(crate) fn warn_unprotected(as_json: bool) {
-    if !as_json && std::io::stderr().is_terminal() {
+pub(crate) fn warn_unprotected(home: &Home, as_json: bool) {
+    let is_open = home.key().protection() == Protection::Unprotected;
+    if is_open && !as_json && std::io::stderr().is_terminal() {
         eprintln!(
             "Nothing protects this folder but its permissions. `conclave account protect` gives it \
              a passphrase."

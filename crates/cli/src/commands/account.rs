@@ -8,7 +8,11 @@ use crate::passphrase;
 use client::transport::ServiceAddress;
 use client::{KeySource, Protection, StoreKey};
 use serde_json::json;
+use std::io::Read;
 use std::path::{Path, PathBuf};
+
+/// More than a code has that is written by hand.
+const CODE_BYTES_MAX: u64 = 4096;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Account {
@@ -31,7 +35,7 @@ pub(crate) enum Account {
     },
     /// Make the device that shows a code one of this account's
     Link {
-        /// The code, as `device create` prints it there
+        /// The code, as `device create` prints it there; `-` reads it from standard input
         code: String,
     },
     /// Give the account's folder another passphrase, or none
@@ -50,6 +54,9 @@ pub(crate) enum Account {
         /// A device that is not lost, and stays
         #[arg(long, value_name = "DEVICE")]
         keep: Vec<String>,
+        /// Ask for a passphrase that protects the folder
+        #[arg(long, conflicts_with = "passphrase_file")]
+        passphrase: bool,
     },
     /// Keep the root key elsewhere, for when this device is lost
     #[command(subcommand)]
@@ -83,14 +90,9 @@ impl Account {
             Self::Create { name, server, ca, fingerprint, passphrase } => {
                 let server = common.server(server)?;
                 let server = address(&server, ca.as_deref(), fingerprint.as_deref())?;
-                let home = match passphrase {
-                    true => common.home_with(common.home()?.folder(), passphrase::ask_new()?),
-                    false => common.home()?,
-                };
+                let home = common.new_home(passphrase)?;
                 let account = client::Account::create(&home, &name, &server)?;
-                if home.key().protection() == Protection::Unprotected {
-                    passphrase::warn_unprotected(common.json);
-                }
+                passphrase::warn_unprotected(&home, common.json);
                 account
             }
             Self::Protect { new_passphrase_file, unprotected } => {
@@ -113,7 +115,12 @@ impl Account {
                 return output.print(&format!("the folder is protected {protection}"), &value);
             }
             Self::Link { code } => return link(common, output, &code),
-            Self::Recover { file, keep } => super::recovery::recover(common, &file, &keep)?,
+            Self::Recover { file, keep, passphrase } => {
+                let home = common.new_home(passphrase)?;
+                let account = super::recovery::recover(&home, &file, &keep)?;
+                passphrase::warn_unprotected(&home, common.json);
+                account
+            }
             Self::Recovery(command) => return command.run(common, output),
             Self::Revoke { device } => {
                 let mut account = common.account()?;
@@ -124,6 +131,10 @@ impl Account {
             Self::RotateRoot => {
                 let mut account = common.account()?;
                 account.rotate_root()?;
+                output.warn(
+                    "recovery codes for the old root key are of no use now: write a new one with \
+                     `conclave account recovery export`",
+                );
                 account
             }
             Self::SafetyNumber { name } => return safety_number(common, output, &name),
@@ -146,7 +157,11 @@ impl Account {
 
 fn link(common: &Common, output: &mut Output, code: &str) -> Result<(), Failure> {
     let mut account = common.account()?;
-    account.link(code)?;
+    let mut read = String::new();
+    if code == "-" {
+        std::io::stdin().take(CODE_BYTES_MAX).read_to_string(&mut read)?;
+    }
+    account.link(if code == "-" { &read } else { code })?;
     let devices: Vec<String> = account.devices().iter().map(|it| it.device.to_string()).collect();
     let text = format!("linked; the account has {} devices", devices.len());
     output.print(&text, &json!({"type": "linked", "devices": devices}))
@@ -160,7 +175,10 @@ pub(super) fn address(
 ) -> Result<String, Failure> {
     let address = ServiceAddress::parse(server).map_err(client::Error::from)?;
     let address = match (ca, fingerprint) {
-        (Some(file), _) => address.with_authorities(&std::fs::read(file)?),
+        (Some(file), _) => {
+            let bytes = std::fs::read(file).map_err(|error| Failure::file(file, &error))?;
+            address.with_authorities(&bytes)
+        }
         (None, Some(digits)) => address.with_fingerprint(digits),
         (None, None) => Ok(address),
     };

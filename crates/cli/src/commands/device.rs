@@ -4,6 +4,7 @@ use super::account::address;
 use crate::Common;
 use crate::failure::Failure;
 use crate::output::Output;
+use crate::passphrase;
 use client::Misuse;
 use serde_json::json;
 use std::path::PathBuf;
@@ -25,8 +26,11 @@ pub(crate) enum Device {
         /// Believe the service by its certificate's SHA-256, in hexadecimal digits
         #[arg(long, value_name = "HEX")]
         fingerprint: Option<String>,
+        /// Ask for a passphrase that protects the folder
+        #[arg(long, conflicts_with = "passphrase_file")]
+        passphrase: bool,
     },
-    /// List the devices of the account
+    /// List the devices of the account, this one first
     List,
 }
 
@@ -34,10 +38,13 @@ impl Device {
     pub(crate) fn run(self, common: &Common, output: &mut Output) -> Result<(), Failure> {
         let mut account = match self {
             Self::Code => common.account()?,
-            Self::Create { name, server, ca, fingerprint } => {
+            Self::Create { name, server, ca, fingerprint, passphrase } => {
                 let server = common.server(server)?;
                 let server = address(&server, ca.as_deref(), fingerprint.as_deref())?;
-                client::Account::create_linked(&common.home()?, &name, &server)?
+                let home = common.new_home(passphrase)?;
+                let account = client::Account::create_linked(&home, &name, &server)?;
+                passphrase::warn_unprotected(&home, common.json);
+                account
             }
             Self::List => return list(common, output),
         };
@@ -60,7 +67,9 @@ fn list(common: &Common, output: &mut Output) -> Result<(), Failure> {
     if account.devices().is_empty() && account.account_key().is_err() {
         return Err(client::Error::Misuse(Misuse::NotLinked).into());
     }
-    for device in account.devices() {
+    let mut devices = account.devices();
+    devices.sort_by_key(|device| !device.is_this);
+    for device in devices {
         let has_root = device.is_this && account.has_root();
         let note = match (device.is_this, has_root) {
             (true, true) => "  this device, with the root key",

@@ -4,7 +4,7 @@ use crate::Common;
 use crate::failure::Failure;
 use crate::files;
 use crate::output::{self, Output};
-use client::{Account, Error, Event, EventKind};
+use client::{Account, Error, Event, EventKind, Misuse};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,6 +30,9 @@ impl Receive {
         let mut account = common.account()?;
         let events = account.receive()?;
         let save = self.save.as_deref();
+        if account.account_key().is_err() && events.is_empty() {
+            output.warn(&Error::Misuse(Misuse::NotLinked).to_string());
+        }
         print(&mut account, &events, save, output)?;
         if self.follow { follow(&mut account, save, output) } else { Ok(()) }
     }
@@ -64,7 +67,10 @@ fn print(
     let names: BTreeMap<_, _> = groups.iter().map(|group| (&group.id, &*group.name)).collect();
     for event in events {
         let name = event.group.as_ref().and_then(|group| names.get(group).copied());
-        let text = format!("{}  {}", name.unwrap_or("-"), output::line(event));
+        let text = match name {
+            Some(name) => format!("{name}  {}", output::line(event)),
+            None => output::printable(&output::what(event)),
+        };
         output.print(&text, &output::event(event, name))?;
         if let (Some(folder), EventKind::File { .. }) = (save, &event.kind) {
             fetch((account, event), name, folder, output)?;

@@ -3,7 +3,7 @@
 use crate::Common;
 use crate::failure::Failure;
 use crate::output::Output;
-use client::Account;
+use client::{Account, Home};
 use serde_json::json;
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -49,22 +49,24 @@ impl Recovery {
 }
 
 /// Makes a new device for an account of which only the recovery code is left.
-pub(super) fn recover(common: &Common, file: &Path, keep: &[String]) -> Result<Account, Failure> {
+pub(super) fn recover(home: &Home, file: &Path, keep: &[String]) -> Result<Account, Failure> {
     let keep: Vec<&str> = keep.iter().map(String::as_str).collect();
-    Ok(Account::recover(&common.home()?, &code(file)?, &keep)?)
+    Ok(Account::recover(home, &code(file)?, &keep)?)
 }
 
 fn code(file: &Path) -> Result<String, Failure> {
-    Ok(std::fs::read_to_string(file)?)
+    std::fs::read_to_string(file).map_err(|error| Failure::file(file, &error))
 }
 
 /// Writes a file that only its owner may read, and that is not there yet.
-fn write_private(file: &Path, text: &str) -> Result<(), Failure> {
+fn write_private(path: &Path, text: &str) -> Result<(), Failure> {
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(file)?;
-    writeln!(file, "{text}")?;
-    Ok(file.sync_all()?)
+    let written = options.open(path).and_then(|mut file| {
+        writeln!(file, "{text}")?;
+        file.sync_all()
+    });
+    written.map_err(|error| Failure::file(path, &error))
 }

@@ -2,12 +2,16 @@
 //!
 //! `$ NAME ARGUMENTS` runs the program for the account NAME; what follows is its standard output, a
 //! line that starts with `! ` is standard error, and `? N` is an exit code other than 0. `SERVER`
-//! stands for the service's address and `[64 digits]` for an id, `KEY:NAME` and `DEVICE:NAME` for
-//! what `account show` tells of an account. Numbers for people to compare stand as `[number 1]`,
-//! `[number 2]` and so on: equal ones are equal. Quotes join words.
+//! stands for the service's address, `FOLDER` for the one that everything is in and `[64 digits]`
+//! for an id, `KEY:NAME` and `DEVICE:NAME` for what `account show` tells of an account, `CODE:NAME`
+//! for what `device code` does; `[code]` is such a code. Numbers for people to compare stand as
+//! `[number 1]`, `[number 2]` and so on: equal ones are equal. Quotes join words; what stands
+//! behind `<` is standard input.
 
 use crate::program::Service;
+use std::io::Write;
 use std::path::Path;
+use std::process::{Output, Stdio};
 
 /// One command of a transcript, and what it must print.
 struct Step {
@@ -87,8 +91,24 @@ fn without_numbers(text: &str, seen: &mut Vec<String>) -> String {
     format!("{}[number {}]{}", &text[..start], place + 1, &text[start + length..])
 }
 
+/// Replaces codes: groups of four letters and digits with hyphens between, many of them.
+fn without_codes(text: &str) -> String {
+    let is_group = |group: &str| {
+        (1..=4).contains(&group.len())
+            && group.bytes().all(|byte| matches!(byte, b'A'..=b'Z' | b'2'..=b'7'))
+    };
+    let is_code = |word: &&str| word.len() > 60 && word.split('-').all(is_group);
+    let code = text.split(['"', ' ']).find(is_code);
+    code.map_or_else(|| text.to_owned(), |code| text.replace(code, "[code]"))
+}
+
 /// An argument with what stands for something else in it replaced.
 fn argument(service: &Service, word: &str) -> String {
+    if let Some(("CODE", name)) = word.split_once(':') {
+        let output = service.run(name, &["--json", "device", "code"]);
+        let code: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        return code["code"].as_str().unwrap().to_owned();
+    }
     let field = |name: &str, field: &str| {
         let output = service.run(name, &["--json", "account", "show"]);
         let account: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -97,20 +117,38 @@ fn argument(service: &Service, word: &str) -> String {
     match word.split_once(':') {
         Some(("KEY", name)) => field(name, "root_key"),
         Some(("DEVICE", name)) => field(name, "device"),
-        _ => word.replace("SERVER", &service.url),
+        _ => {
+            let folder = service.folder().to_str().unwrap();
+            word.replace("SERVER", &service.url).replace("FOLDER", folder)
+        }
     }
 }
 
+/// Runs the program as a step says.
+fn output(service: &Service, step: &Step) -> Output {
+    let mut arguments: Vec<String> =
+        step.arguments.iter().map(|word| argument(service, word)).collect();
+    let input = arguments.iter().position(|word| word == "<").map(|at| arguments.split_off(at));
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let mut command = service.command(&step.name, &arguments);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = command.spawn().unwrap();
+    let input = input.map_or_else(String::new, |words| words[1..].join(" "));
+    // Most commands read none, and may have ended.
+    let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
+    process.wait_with_output().unwrap()
+}
+
 fn run(file: &str) {
+    run_at(&Service::start(), file);
+}
+
+fn run_at(service: &Service, file: &str) {
     let mut numbers = Vec::new();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts").join(file);
-    let service = Service::start();
     let folder = service.folder().to_str().unwrap().to_owned();
     for step in parse(&std::fs::read_to_string(path).unwrap()) {
-        let arguments: Vec<String> =
-            step.arguments.iter().map(|word| argument(&service, word)).collect();
-        let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-        let output = service.run(&step.name, &arguments);
+        let output = output(service, &step);
         let mut seen: Vec<String> = Vec::new();
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
         seen.extend(text(&output.stdout).lines().map(str::to_owned));
@@ -118,11 +156,13 @@ fn run(file: &str) {
         let code = output.status.code().unwrap();
         seen.extend((code != 0).then(|| format!("? {code}")));
         let clean = |line: &String| {
-            let line = without_numbers(&without_ids(line), &mut numbers);
+            let line = without_codes(line);
+            let line = without_numbers(&without_ids(&line), &mut numbers);
             line.replace(&service.url, "SERVER").replace(&folder, "FOLDER")
         };
         let seen: Vec<String> = seen.iter().filter(|line| !line.is_empty()).map(clean).collect();
-        assert_eq!(seen, step.expected, "{file}:{}: {} {arguments:?}", step.line, step.name);
+        let Step { line, name, arguments, expected } = step;
+        assert_eq!(seen, expected, "{file}:{line}: {name} {arguments:?}");
     }
 }
 
@@ -139,6 +179,20 @@ fn people_find_out_who_is_who() {
 #[test]
 fn members_agree_on_a_policy_and_a_name() {
     run("agreement.txt");
+}
+
+#[test]
+fn a_second_device_is_linked_and_a_lost_one_is_replaced() {
+    run("devices.txt");
+}
+
+#[test]
+fn a_folder_gets_a_passphrase_and_loses_it() {
+    let service = Service::start();
+    for (file, passphrase) in [("first", "a horse"), ("second", "a battery"), ("empty", "")] {
+        std::fs::write(service.folder().join(file), format!("{passphrase}\n")).unwrap();
+    }
+    run_at(&service, "passphrases.txt");
 }
 
 #[test]
