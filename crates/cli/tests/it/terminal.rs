@@ -98,6 +98,16 @@ fn people(service: &Service, names: &[&str]) {
     }
 }
 
+/// The numbers to compare that a terminal shows.
+fn numbers(terminal: &Terminal) -> Vec<String> {
+    terminal.shows(&["Epoch authenticator", "(believed at first use)"]);
+    let screen = terminal.screen();
+    let panes = screen.lines().map(|line| line.chars().skip(22).collect::<String>());
+    let is_number = |line: &String| line.chars().all(|it| it.is_ascii_digit() || it == ' ');
+    let digits = panes.map(|pane| pane.trim().to_owned()).filter(is_number);
+    digits.filter(|line| !line.is_empty()).collect()
+}
+
 #[test]
 fn two_people_talk_in_two_terminals() {
     if !is_tmux_here() {
@@ -146,16 +156,8 @@ fn two_people_talk_in_two_terminals() {
     // The numbers that both compare are the same.
     alice.press("F3");
     bob.press("F3");
-    let number = |terminal: &Terminal| {
-        terminal.shows(&["Epoch authenticator", "(believed at first use)"]);
-        let screen = terminal.screen();
-        let panes = screen.lines().map(|line| line.chars().skip(22).collect::<String>());
-        let is_number = |line: &String| line.chars().all(|it| it.is_ascii_digit() || it == ' ');
-        let digits = panes.map(|pane| pane.trim().to_owned()).filter(is_number);
-        digits.filter(|line| !line.is_empty()).collect::<Vec<_>>()
-    };
-    let numbers = number(&alice);
-    assert!(numbers.len() >= 3 && numbers == number(&bob), "{numbers:?}");
+    let seen = numbers(&alice);
+    assert!(seen.len() >= 3 && seen == numbers(&bob), "{seen:?}");
     alice.press("F2");
     alice.shows(&["alice  (you)", "bob"]);
     alice.press("F1");
