@@ -52,7 +52,25 @@ impl Output {
 
 /// An event in one line for people.
 pub(crate) fn line(event: &Event) -> String {
-    format!("epoch {:<3} {}", event.epoch, printable(&what(event)))
+    let text = printable(&what(event));
+    match event.epoch {
+        0 if is_beside_the_log(&event.kind) => format!("{:10}{text}", ""),
+        epoch => format!("epoch {epoch:<3} {text}"),
+    }
+}
+
+/// Whether something did not happen in the group's log but to this client, in no epoch.
+fn is_beside_the_log(kind: &EventKind) -> bool {
+    matches!(
+        kind,
+        EventKind::DeviceNotListed { .. }
+            | EventKind::Halted { .. }
+            | EventKind::IntentFailed { .. }
+            | EventKind::LeftGroup { .. }
+            | EventKind::RejoinFailed {}
+            | EventKind::Resumed {}
+            | EventKind::WelcomeUnusable { .. }
+    )
 }
 
 /// What happened, in the words of others where they said something.
@@ -80,6 +98,9 @@ pub(crate) fn what(event: &Event) -> String {
             format!("{by} removed device {device} of {name}")
         }
         EventKind::Linked {} => "this device is linked".to_owned(),
+        EventKind::Recovering { groups } if groups.is_empty() => {
+            "the account is back; no group is known that it was in".to_owned()
+        }
         EventKind::Recovering { groups } => {
             format!("asked to be taken into these groups again: {}", groups.join(", "))
         }
