@@ -15,6 +15,7 @@ mod fencing;
 mod files;
 mod history;
 mod leaving;
+mod malicious;
 mod network;
 mod races;
 mod rejoin;

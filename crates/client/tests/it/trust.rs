@@ -7,7 +7,7 @@ use delivery_api::directory::NameRecord;
 use delivery_api::log::{EntryKind, LogPage, Receipt};
 
 /// Replaces successful answers to requests whose path holds `part`.
-fn replace<A: Decode + Encode>(
+pub(crate) fn replace<A: Decode + Encode>(
     part: &'static str,
     change: impl Fn(&mut A) + Send + 'static,
 ) -> Option<crate::world::Tamper> {
