@@ -117,7 +117,7 @@ fn commit_in(message: &[u8]) -> Commit {
         panic!("not public");
     };
     let Content::Commit(commit) = message.content.content else { panic!("not a commit") };
-    *commit
+    (*commit).clone()
 }
 
 /// RFC 9420, section 7.2: default types MUST NOT be listed. The lifetime is one that others accept.
