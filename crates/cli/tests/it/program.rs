@@ -11,6 +11,9 @@ pub(crate) fn conclave(arguments: &[&str]) -> Command {
         .args(arguments)
         .env_remove("CONCLAVE_HOME")
         .env_remove("CONCLAVE_SERVER")
+        .env_remove("CONCLAVE_PASSPHRASE_FILE")
+        .env_remove("CONCLAVE_TOKEN")
+        .env_remove("CONCLAVE_DATABASE")
         .stdin(Stdio::null())
         .env("CONCLAVE_CONFIG", "");
     command
