@@ -148,7 +148,7 @@ pub(crate) fn serve(
     log_entries_kept: Option<u64>,
 ) -> Result<(), Failure> {
     let config = Config { log_entries_kept, paces: Paces::UNLIMITED, ..Config::default() };
-    let options = Options { config, ..Options::default() };
+    let options = Options { config, cursors: None, ..Options::default() };
     let server = match database {
         None => DeliveryServer::bind_with("127.0.0.1:0", data, options)?,
         Some(url) => {
