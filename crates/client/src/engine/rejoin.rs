@@ -211,12 +211,15 @@ impl Engine {
             // One epoch and two logs: the service lies to one of us. Others are asked.
             return Ok(());
         }
-        transaction.delete_rejoin(&record.id)?;
         if record.status == GroupStatus::Halted {
+            // What was asked so far still counts: if the service does not go on from here, the next
+            // member is asked, and not this one for ever. The next entry that is followed ends it.
             record.status = GroupStatus::Active;
             transaction.put_group(&record)?;
             transaction.add_event(&event(&record, EventKind::Resumed {}))?;
             self.plan.push_back(Task::ReadLog(record.id.clone()));
+        } else {
+            transaction.delete_rejoin(&record.id)?;
         }
         Ok(transaction.commit()?)
     }
