@@ -1,10 +1,10 @@
 //! A service that lies about its logs and key packages: what its readers notice, and when. With
 //! `trust`, `rejoin`, `repair` and others the tests of `docs/threat-model.md`.
 
-use crate::engine::{drive, setup};
+use crate::engine::{ask, drive, setup};
 use crate::trust::replace;
 use crate::world::{InProcess, World, assert_agreement, lines};
-use client::engine::Engine;
+use client::engine::{Engine, Next};
 use client::transport::{HttpRequest, HttpResponse, Transport, TransportError};
 use client::{Account, Error, EventKind, GroupId, GroupState, Home, Misuse, ServiceFault};
 use codec::{Decode, Encode};
@@ -179,16 +179,17 @@ fn old_entries_that_come_again_are_heard_once() {
     assert_agreement(&mut [&mut alice, &mut bob], &group);
 }
 
+/// An account by hand.
+fn person(world: &World, seed: u64, text: &str) -> Engine {
+    let name = Name::new(text).unwrap();
+    let mut person = Engine::create(&world.home(text), &name, "by hand", setup(seed)).unwrap();
+    assert!(drive(&mut person, world, NOW, "/none").is_none());
+    person
+}
+
 /// Alice and Bob by hand, and Bob's commit, which he is about to send.
 fn rivals(world: &World) -> (Engine, Engine, HttpRequest) {
-    let mut people = Vec::new();
-    for (seed, text) in [(1, "alice"), (2, "bob")] {
-        let name = Name::new(text).unwrap();
-        let mut person = Engine::create(&world.home(text), &name, "by hand", setup(seed)).unwrap();
-        assert!(drive(&mut person, world, NOW, "/none").is_none());
-        people.push(person);
-    }
-    let [mut alice, mut bob] = people.try_into().ok().unwrap();
+    let (mut alice, mut bob) = (person(world, 1, "alice"), person(world, 2, "bob"));
     let group = alice.create_group("garden", NOW).unwrap();
     alice.add(&group, &[Name::new("bob").unwrap()]).unwrap();
     news(&mut alice, world);
@@ -201,8 +202,12 @@ fn rivals(world: &World) -> (Engine, Engine, HttpRequest) {
 }
 
 fn news(person: &mut Engine, world: &World) -> Vec<String> {
+    news_at(person, world, NOW)
+}
+
+fn news_at(person: &mut Engine, world: &World, now: u64) -> Vec<String> {
     person.sync().unwrap();
-    assert!(drive(person, world, NOW, "/none").is_none());
+    assert!(drive(person, world, now, "/none").is_none());
     let events = person.unread().unwrap();
     if let Some(last) = events.last() {
         person.set_read(last.number).unwrap();
@@ -319,6 +324,64 @@ fn a_joiner_who_is_shown_a_made_up_chain_finds_out_with_the_second_message() {
     let heard = hear(&mut carol);
     assert_eq!(heard.last().unwrap(), "halted: a member saw another past in the log", "{heard:?}");
     assert!(carol.send(&group, "hello?").is_err());
+}
+
+/// Carries on over a service that gives a chain of its own to whoever asks where the log is.
+fn news_with_made_up_chain(person: &mut Engine, world: &World) {
+    loop {
+        match person.next(NOW).unwrap() {
+            Next::Idle => return,
+            Next::Wait(_) => {}
+            Next::Ask(request) => {
+                let mut response = ask(world, NOW, &request);
+                if let Ok(mut page) = LogPage::from_bytes(&response.body)
+                    && request.path.contains("/entries")
+                {
+                    page.chain_hash = ChainHash::new([5; 32]);
+                    response.body = page.to_bytes();
+                }
+                person.answer(&response, NOW).unwrap();
+            }
+        }
+    }
+}
+
+#[test]
+fn a_member_who_tells_of_another_past_costs_the_others_a_question_and_no_commit() {
+    let world = World::new();
+    let mut people: Vec<Engine> = [(1, "alice"), (2, "bob"), (3, "carol")]
+        .map(|(seed, name)| person(&world, seed, name))
+        .into();
+    let group = people[0].create_group("garden", NOW).unwrap();
+    let others = ["bob", "carol"].map(|name| Name::new(name).unwrap());
+    people[0].add(&group, &others).unwrap();
+    let [alice, bob, carol] = &mut people[..] else { unreachable!() };
+    news(alice, &world);
+    news(bob, &world);
+    // To the others it is the same whether she lies or was lied to.
+    carol.sync().unwrap();
+    news_with_made_up_chain(carol, &world);
+    carol.send(&group, "I saw something else").unwrap();
+    news_with_made_up_chain(carol, &world);
+    for person in [&mut *alice, &mut *bob] {
+        let heard = news(person, &world);
+        let alarm = "halted: a member saw another past in the log";
+        assert_eq!(heard, ["carol: I saw something else", alarm]);
+    }
+    // Alice asks Bob; he asks Carol first, who has nothing to tell, and then Alice.
+    let mut now = NOW;
+    let mut heard = [Vec::new(), Vec::new()];
+    for _ in 0..4 {
+        for (person, heard) in [&mut *alice, &mut *bob].into_iter().zip(&mut heard) {
+            heard.extend(news_at(person, &world, now));
+        }
+        now += 60;
+    }
+    assert_eq!(heard, [["resumed"], ["resumed"]]);
+    for person in [alice, bob] {
+        let group = person.groups().unwrap().remove(0);
+        assert_eq!((group.state, group.epoch), (GroupState::Active, Some(1)));
+    }
 }
 
 /// A service on a file that can be put back, in this process.
