@@ -193,6 +193,26 @@ fn lost_connections_are_made_anew() {
 }
 
 #[test]
+fn many_readers_share_few_connections() {
+    let Some(schema) = Schema::fresh() else { return };
+    let world = World::over(Arc::new(schema.store()));
+    let group = Group::new(&world);
+    group.send("hello");
+    std::thread::scope(|scope| {
+        let readers: Vec<_> =
+            (0..200).map(|_| scope.spawn(|| world.read_all(group.log, &group.key, 0).0)).collect();
+        for reader in readers {
+            assert_eq!(reader.join().unwrap().len(), 1);
+        }
+    });
+    let sql = "SELECT count(*) FROM pg_stat_activity WHERE application_name = $1";
+    let mut connection = Connection::connect(&schema.server, NoTls).unwrap();
+    let count: i64 = connection.query_one(sql, &[&schema.name]).unwrap().get(0);
+    // Readers, writers, and the one that announces.
+    assert!((1..=25).contains(&count), "{count} connections");
+}
+
+#[test]
 fn a_database_belongs_to_one_service_key() {
     let Some(schema) = Schema::fresh() else { return };
     let (store, key) = (schema.store(), Key::fresh().public());

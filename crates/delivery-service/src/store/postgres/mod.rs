@@ -20,6 +20,7 @@ mod directory_rows;
 mod link;
 mod log_rows;
 mod news;
+mod readers;
 mod rows;
 mod workers;
 
@@ -28,17 +29,15 @@ use delivery_api::PublicKey;
 use link::Link;
 use news::{Announcer, Listener};
 use postgres::Config;
+use readers::Readers;
 use std::sync::Mutex;
 use workers::Workers;
-
-/// Idle reading connections that are kept; more are opened while more are needed.
-const IDLE_READERS_MAX: usize = 8;
 
 /// A store in a PostgreSQL database.
 pub struct PostgresStore {
     config: Config,
     workers: Workers,
-    readers: Mutex<Vec<Link>>,
+    readers: Readers,
     announcer: Announcer,
     listener: Mutex<Option<Listener>>,
 }
@@ -57,13 +56,8 @@ impl PostgresStore {
         Link::open(&config)?.prepare_schema()?;
         let announcer = Announcer::start(&config)?;
         let workers = Workers::start(&config, announcer.desk())?;
-        let (readers, listener) = (Mutex::default(), Mutex::default());
+        let (readers, listener) = (Readers::default(), Mutex::default());
         Ok(Self { config, workers, readers, announcer, listener })
-    }
-
-    fn take_reader(&self) -> Stored<Link> {
-        let idle = self.readers.lock().ok().and_then(|mut readers| readers.pop());
-        idle.map_or_else(|| Link::open(&self.config), Ok)
     }
 }
 
@@ -73,14 +67,7 @@ impl Store for PostgresStore {
     }
 
     fn read(&self, work: Work) -> Outcome {
-        let mut link = self.take_reader()?;
-        let outcome = link.read(&work)?;
-        if let Ok(mut readers) = self.readers.lock()
-            && readers.len() < IDLE_READERS_MAX
-        {
-            readers.push(link);
-        }
-        outcome
+        self.readers.with(&self.config, |link| link.read(&work))?
     }
 
     fn bind_key(&self, key: PublicKey) -> Stored<()> {
@@ -101,7 +88,7 @@ impl Drop for PostgresStore {
     fn drop(&mut self) {
         // A connection may only be closed where blocking is allowed, and whoever drops the store
         // may be asynchronous.
-        let readers = self.readers.get_mut().map(std::mem::take).unwrap_or_default();
+        let readers = self.readers.take_idle();
         let closing = std::thread::Builder::new().spawn(move || drop(readers));
         if let Ok(closing) = closing {
             // It only closes connections.
