@@ -232,6 +232,10 @@ impl Engine {
         now: u64,
     ) -> Result<(), Error> {
         let Some(way) = &answer.way else { return Ok(()) };
+        if answer.position < record.head {
+            // It leads behind a commit that this client has read, which may have removed somebody.
+            return Ok(());
+        }
         let Ok(group_info) = MlsMessage::from_bytes(&way.group_info) else { return Ok(()) };
         let seen = LastSeen::new(answer.position, answer.chain_hash);
         let options = ExternalJoinOptions {
