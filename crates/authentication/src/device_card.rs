@@ -3,7 +3,7 @@
 use crate::Violation;
 use crate::account_key::is_signed;
 use crate::statement::{DeviceStatement, encode_name, to_be_signed};
-use codec::{Encode, Opaque, Writer};
+use codec::{Encode, Opaque};
 use crypto::{CryptoError, HpkePublicKey, Provider, SignaturePublicKey, Signer};
 use delivery_api::{DeviceId, Name};
 
@@ -31,16 +31,12 @@ fn tbs(
     signature_key: &SignaturePublicKey,
     inbox_key: &HpkePublicKey,
 ) -> Vec<u8> {
-    struct Content<'a>(&'a Name, &'a DeviceId, &'a SignaturePublicKey, &'a HpkePublicKey);
-    impl Encode for Content<'_> {
-        fn encode(&self, writer: &mut Writer) {
-            encode_name(self.0, writer);
-            self.1.encode(writer);
-            self.2.encode(writer);
-            self.3.encode(writer);
-        }
-    }
-    to_be_signed("device consent", &Content(name, device, signature_key, inbox_key))
+    to_be_signed("device consent", |writer| {
+        encode_name(name, writer);
+        device.encode(writer);
+        signature_key.encode(writer);
+        inbox_key.encode(writer);
+    })
 }
 
 impl DeviceCard {

@@ -3,7 +3,7 @@
 use crate::account_key::is_signed;
 use crate::statement::{encode_name, to_be_signed};
 use crate::{AccountKey, Violation};
-use codec::{Encode, Opaque, Writer};
+use codec::{Encode, Opaque};
 use crypto::{CryptoError, Provider, Signer};
 use delivery_api::{DeviceId, Name};
 use std::collections::BTreeSet;
@@ -25,16 +25,12 @@ pub struct DeviceList {
 codec::fields!(DeviceList { number, devices <= DEVICES_MAX, signature });
 
 fn tbs(name: &Name, account: &AccountKey, number: u64, devices: &[DeviceId]) -> Vec<u8> {
-    struct Content<'a>(&'a Name, &'a AccountKey, u64, &'a [DeviceId]);
-    impl Encode for Content<'_> {
-        fn encode(&self, writer: &mut Writer) {
-            encode_name(self.0, writer);
-            self.1.encode(writer);
-            self.2.encode(writer);
-            self.3.encode(writer);
-        }
-    }
-    to_be_signed("device list", &Content(name, account, number, devices))
+    to_be_signed("device list", |writer| {
+        encode_name(name, writer);
+        account.encode(writer);
+        number.encode(writer);
+        devices.encode(writer);
+    })
 }
 
 impl DeviceList {

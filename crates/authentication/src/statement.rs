@@ -59,7 +59,7 @@ impl Decode for DeviceStatement {
 impl DeviceStatement {
     /// What the account signs.
     pub(crate) fn account_tbs(&self) -> Vec<u8> {
-        to_be_signed("device statement", self)
+        to_be_signed("device statement", |writer| self.encode(writer))
     }
 
     pub(crate) fn check_lifetime(&self) -> Result<(), Violation> {
@@ -91,13 +91,13 @@ impl DeviceStatement {
 
 /// A signature of one kind of statement is none of another, nor one of MLS or of the delivery
 /// protocol: their labels start otherwise.
-pub(crate) fn to_be_signed(label: &str, content: &impl Encode) -> Vec<u8> {
+pub(crate) fn to_be_signed(label: &str, content: impl FnOnce(&mut Writer)) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.vector(|writer| {
         writer.write(b"Conclave authentication 1.0 ");
         writer.write(label.as_bytes());
     });
-    content.encode(&mut writer);
+    content(&mut writer);
     writer.into_bytes()
 }
 

@@ -3,7 +3,7 @@
 use crate::account_key::is_signed;
 use crate::statement::{encode_name, to_be_signed};
 use crate::{AccountKey, Violation};
-use codec::{Encode, Opaque, Writer};
+use codec::{Encode, Opaque};
 use crypto::{CryptoError, Provider, Signer};
 use delivery_api::Name;
 
@@ -20,15 +20,11 @@ pub struct Succession {
 codec::fields!(Succession { from, to, signature_from, signature_to });
 
 fn tbs(name: &Name, from: &AccountKey, to: &AccountKey) -> Vec<u8> {
-    struct Content<'a>(&'a Name, &'a AccountKey, &'a AccountKey);
-    impl Encode for Content<'_> {
-        fn encode(&self, writer: &mut Writer) {
-            encode_name(self.0, writer);
-            self.1.encode(writer);
-            self.2.encode(writer);
-        }
-    }
-    to_be_signed("succession", &Content(name, from, to))
+    to_be_signed("succession", |writer| {
+        encode_name(name, writer);
+        from.encode(writer);
+        to.encode(writer);
+    })
 }
 
 impl Succession {
