@@ -290,22 +290,16 @@ impl KeyPackageRows for Tables {
         Ok(())
     }
 
-    fn take_key_package(
+    fn first_in_stock(
         &mut self,
         device: DeviceId,
         suite: u16,
+        last_resort: bool,
         now: u64,
-    ) -> Stored<Option<Opaque>> {
-        let found = self.in_stock(device, suite, false).find(|(row, _)| row.not_after > now);
-        Ok(found.map(|(row, in_stock)| {
-            *in_stock = false;
-            row.bytes.clone()
-        }))
-    }
-
-    fn last_resort(&mut self, device: DeviceId, suite: u16, now: u64) -> Stored<Option<Opaque>> {
-        let found = self.in_stock(device, suite, true).find(|(row, _)| row.not_after > now);
-        Ok(found.map(|(row, _)| row.bytes.clone()))
+    ) -> Stored<Option<([u8; 32], Opaque)>> {
+        let mut stock = self.in_stock(device, suite, last_resort);
+        let found = stock.find(|(row, _)| row.not_after > now);
+        Ok(found.map(|(row, _)| (row.hash, row.bytes.clone())))
     }
 
     fn stock(&mut self, device: DeviceId, now: u64) -> Stored<Vec<SuiteStock>> {

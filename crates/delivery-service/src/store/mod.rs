@@ -274,15 +274,31 @@ pub trait KeyPackageRows {
     ) -> Stored<Vec<[u8; 32]>>;
     /// Takes a key package out of stock and remembers its hash.
     fn withdraw_key_package(&mut self, device: DeviceId, hash: &[u8; 32]) -> Stored<()>;
+    /// Hash and bytes of the oldest one in stock of a suite that is valid at `now`, among the
+    /// last-resort ones or the others.
+    fn first_in_stock(
+        &mut self,
+        device: DeviceId,
+        suite: u16,
+        last_resort: bool,
+        now: u64,
+    ) -> Stored<Option<([u8; 32], Opaque)>>;
     /// Takes the oldest one for single use out of stock.
     fn take_key_package(
         &mut self,
         device: DeviceId,
         suite: u16,
         now: u64,
-    ) -> Stored<Option<Opaque>>;
+    ) -> Stored<Option<Opaque>> {
+        let found = self.first_in_stock(device, suite, false, now)?;
+        let Some((hash, bytes)) = found else { return Ok(None) };
+        self.withdraw_key_package(device, &hash)?;
+        Ok(Some(bytes))
+    }
     /// The last-resort one.
-    fn last_resort(&mut self, device: DeviceId, suite: u16, now: u64) -> Stored<Option<Opaque>>;
+    fn last_resort(&mut self, device: DeviceId, suite: u16, now: u64) -> Stored<Option<Opaque>> {
+        Ok(self.first_in_stock(device, suite, true, now)?.map(|(_, bytes)| bytes))
+    }
     /// What is in stock, in the order of suites.
     fn stock(&mut self, device: DeviceId, now: u64) -> Stored<Vec<SuiteStock>>;
     /// Forgets what expired before `now`.

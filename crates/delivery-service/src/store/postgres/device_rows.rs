@@ -78,24 +78,6 @@ impl InboxRows for PostgresRows<'_> {
     }
 }
 
-impl PostgresRows<'_> {
-    /// Hash and bytes of the oldest key package in stock of a suite, last-resort or not.
-    fn first_in_stock(
-        &mut self,
-        device: DeviceId,
-        (suite, last_resort): (u16, bool),
-        now: u64,
-    ) -> Stored<Option<([u8; 32], Opaque)>> {
-        let sql = "SELECT hash, bytes FROM key_packages
-                   WHERE device_id = $1 AND suite = $2 AND last_resort = $3 AND not_after > $4
-                   AND bytes IS NOT NULL ORDER BY number LIMIT 1";
-        let (suite, now) = (i64::from(suite), stored(now)?);
-        let row =
-            self.query_opt(sql, &[&device.as_bytes().as_slice(), &suite, &last_resort, &now])?;
-        row.map(|row| Ok((bytes_32(&row, "hash")?, opaque(&row, "bytes")?))).transpose()
-    }
-}
-
 impl KeyPackageRows for PostgresRows<'_> {
     fn knows_key_package(&mut self, device: DeviceId, hash: &[u8; 32]) -> Stored<bool> {
         let sql = "SELECT 1 FROM key_packages WHERE device_id = $1 AND hash = $2";
@@ -137,20 +119,20 @@ impl KeyPackageRows for PostgresRows<'_> {
         self.execute(sql, &[&device.as_bytes().as_slice(), &hash.as_slice()])
     }
 
-    fn take_key_package(
+    fn first_in_stock(
         &mut self,
         device: DeviceId,
         suite: u16,
+        last_resort: bool,
         now: u64,
-    ) -> Stored<Option<Opaque>> {
-        let found = self.first_in_stock(device, (suite, false), now)?;
-        let Some((hash, bytes)) = found else { return Ok(None) };
-        self.withdraw_key_package(device, &hash)?;
-        Ok(Some(bytes))
-    }
-
-    fn last_resort(&mut self, device: DeviceId, suite: u16, now: u64) -> Stored<Option<Opaque>> {
-        Ok(self.first_in_stock(device, (suite, true), now)?.map(|(_, bytes)| bytes))
+    ) -> Stored<Option<([u8; 32], Opaque)>> {
+        let sql = "SELECT hash, bytes FROM key_packages
+                   WHERE device_id = $1 AND suite = $2 AND last_resort = $3 AND not_after > $4
+                   AND bytes IS NOT NULL ORDER BY number LIMIT 1";
+        let (suite, now) = (i64::from(suite), stored(now)?);
+        let row =
+            self.query_opt(sql, &[&device.as_bytes().as_slice(), &suite, &last_resort, &now])?;
+        row.map(|row| Ok((bytes_32(&row, "hash")?, opaque(&row, "bytes")?))).transpose()
     }
 
     fn stock(&mut self, device: DeviceId, now: u64) -> Stored<Vec<SuiteStock>> {

@@ -86,27 +86,6 @@ impl InboxRows for SqliteRows<'_> {
     }
 }
 
-impl SqliteRows<'_> {
-    /// Hash and bytes of the oldest key package in stock of a suite, last-resort or not.
-    fn first_in_stock(
-        &self,
-        device: DeviceId,
-        (suite, last_resort): (u16, bool),
-        now: u64,
-    ) -> Stored<Option<([u8; 32], Opaque)>> {
-        let mut statement = self.0.prepare_cached(
-            "SELECT hash, bytes FROM key_packages
-             WHERE device_id = ?1 AND suite = ?2 AND last_resort = ?3 AND not_after > ?4
-             AND bytes IS NOT NULL ORDER BY number LIMIT 1",
-        )?;
-        let found = statement
-            .query_row(params![device.as_bytes(), suite, last_resort, now], |row| {
-                Ok((row.get("hash")?, row.get::<_, Vec<u8>>("bytes")?.into()))
-            });
-        Ok(found.optional()?)
-    }
-}
-
 impl KeyPackageRows for SqliteRows<'_> {
     fn knows_key_package(&mut self, device: DeviceId, hash: &[u8; 32]) -> Stored<bool> {
         let mut statement = self
@@ -156,20 +135,23 @@ impl KeyPackageRows for SqliteRows<'_> {
         Ok(())
     }
 
-    fn take_key_package(
+    fn first_in_stock(
         &mut self,
         device: DeviceId,
         suite: u16,
+        last_resort: bool,
         now: u64,
-    ) -> Stored<Option<Opaque>> {
-        let found = self.first_in_stock(device, (suite, false), now)?;
-        let Some((hash, bytes)) = found else { return Ok(None) };
-        self.withdraw_key_package(device, &hash)?;
-        Ok(Some(bytes))
-    }
-
-    fn last_resort(&mut self, device: DeviceId, suite: u16, now: u64) -> Stored<Option<Opaque>> {
-        Ok(self.first_in_stock(device, (suite, true), now)?.map(|(_, bytes)| bytes))
+    ) -> Stored<Option<([u8; 32], Opaque)>> {
+        let mut statement = self.0.prepare_cached(
+            "SELECT hash, bytes FROM key_packages
+             WHERE device_id = ?1 AND suite = ?2 AND last_resort = ?3 AND not_after > ?4
+             AND bytes IS NOT NULL ORDER BY number LIMIT 1",
+        )?;
+        let found = statement
+            .query_row(params![device.as_bytes(), suite, last_resort, now], |row| {
+                Ok((row.get("hash")?, row.get::<_, Vec<u8>>("bytes")?.into()))
+            });
+        Ok(found.optional()?)
     }
 
     fn stock(&mut self, device: DeviceId, now: u64) -> Stored<Vec<SuiteStock>> {
