@@ -1,0 +1,1 @@
+//! Asynchronous Ratcheting Trees (2017, and draft-01), in three forms.

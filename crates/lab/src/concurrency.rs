@@ -1,0 +1,1 @@
+//! Several members update in one epoch: what merging, proposing and retrying cost and heal.

@@ -1,0 +1,1 @@
+//! Who knows which node: the tree invariant, followed through random histories.

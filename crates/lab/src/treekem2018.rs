@@ -1,0 +1,1 @@
+//! TreeKEM of draft-01, which hashes up.

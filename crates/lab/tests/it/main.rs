@@ -1,0 +1,1 @@
+//! What every group key agreement does, asked through the one interface.
