@@ -9,6 +9,7 @@ mod commands;
 mod config;
 mod failure;
 mod files;
+mod interrupt;
 mod output;
 mod passphrase;
 mod progress;

@@ -3,6 +3,7 @@
 use crate::Common;
 use crate::failure::Failure;
 use crate::files;
+use crate::interrupt::Interruption;
 use crate::output::{self, Output};
 use client::{Account, Error, Event, EventKind, Misuse};
 use std::collections::BTreeMap;
@@ -28,55 +29,60 @@ pub(crate) struct Receive {
 impl Receive {
     pub(crate) fn run(self, common: &Common, output: &mut Output) -> Result<(), Failure> {
         let mut account = common.account()?;
+        let mut printer = Printer { interruption: Interruption::watch()?, save: self.save, output };
         let events = account.receive()?;
-        let save = self.save.as_deref();
         if account.account_key().is_err() && events.is_empty() {
-            output.warn(&Error::Misuse(Misuse::NotLinked).to_string());
+            printer.output.warn(&Error::Misuse(Misuse::NotLinked).to_string());
         }
-        print(&mut account, &events, save, output)?;
-        if self.follow { follow(&mut account, save, output) } else { Ok(()) }
+        printer.print(&mut account, &events)?;
+        if self.follow { printer.follow(&mut account) } else { Ok(()) }
     }
 }
 
-/// Goes on until interrupted, also while the service cannot be reached.
-fn follow(account: &mut Account, save: Option<&Path>, output: &mut Output) -> Result<(), Failure> {
-    loop {
-        match account.follow(WAIT_SECONDS) {
-            Ok(events) => print(account, &events, save, output)?,
-            // It may come back; everything that was missed comes then.
-            Err(error @ Error::Offline(_)) => {
-                output.warn(&error.to_string());
-                std::thread::sleep(RETRY_DELAY);
+/// Prints what happened.
+struct Printer<'a> {
+    interruption: Interruption,
+    save: Option<PathBuf>,
+    output: &'a mut Output,
+}
+
+impl Printer<'_> {
+    /// Goes on until interrupted, also while the service cannot be reached.
+    fn follow(&mut self, account: &mut Account) -> Result<(), Failure> {
+        loop {
+            match account.follow(WAIT_SECONDS) {
+                Ok(events) => self.print(account, &events)?,
+                // It may come back; everything that was missed comes then.
+                Err(error @ Error::Offline(_)) => {
+                    self.output.warn(&error.to_string());
+                    std::thread::sleep(RETRY_DELAY);
+                }
+                Err(error) => return Err(error.into()),
             }
-            Err(error) => return Err(error.into()),
         }
     }
-}
 
-/// Prints events, and only then counts them as taken.
-fn print(
-    account: &mut Account,
-    events: &[Event],
-    save: Option<&Path>,
-    output: &mut Output,
-) -> Result<(), Failure> {
-    if events.is_empty() {
-        return Ok(());
-    }
-    let groups = account.groups()?;
-    let names: BTreeMap<_, _> = groups.iter().map(|group| (&group.id, &*group.name)).collect();
-    for event in events {
-        let name = event.group.as_ref().and_then(|group| names.get(group).copied());
-        let text = match name {
-            Some(name) => format!("{name}  {}", output::line(event)),
-            None => output::printable(&output::what(event)),
-        };
-        output.print(&text, &output::event(event, name))?;
-        if let (Some(folder), EventKind::File { .. }) = (save, &event.kind) {
-            fetch((account, event), name, folder, output)?;
+    /// Prints events, and only then counts them as taken; whoever interrupts waits for that.
+    fn print(&mut self, account: &mut Account, events: &[Event]) -> Result<(), Failure> {
+        if events.is_empty() {
+            return Ok(());
         }
+        let groups = account.groups()?;
+        let names: BTreeMap<_, _> = groups.iter().map(|group| (&group.id, &*group.name)).collect();
+        let _whole = self.interruption.hold();
+        for event in events {
+            let name = event.group.as_ref().and_then(|group| names.get(group).copied());
+            let text = match name {
+                Some(name) => format!("{name}  {}", output::line(event)),
+                None => output::printable(&output::what(event)),
+            };
+            self.output.print(&text, &output::event(event, name))?;
+            if let (Some(folder), EventKind::File { .. }) = (&self.save, &event.kind) {
+                fetch((account, event), name, folder, self.output)?;
+            }
+        }
+        Ok(account.set_read()?)
     }
-    Ok(account.set_read()?)
 }
 
 /// Fetches a file that was shared. One that cannot be had stands in nobody's way: `conclave fetch`

@@ -31,7 +31,7 @@ fn whoever_follows_hears_of_everything_as_it_happens() {
     // One process at a time uses an account.
     let refused = service.run("bob", &["group", "list"]);
     assert_eq!(refused.status.code(), Some(6));
-    drop(following);
+    following.interrupt();
     let shown = service.run("bob", &["receive"]);
     assert!(shown.status.success() && shown.stdout.is_empty(), "nothing is told twice");
 }

@@ -43,6 +43,13 @@ impl Running {
         self.output.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
     }
+
+    /// Interrupts it as Ctrl-C does, and waits until it has ended.
+    pub(crate) fn interrupt(mut self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", "INT", &id]).status().unwrap().success());
+        assert_eq!(self.child.wait().unwrap().code(), None, "it ends by the signal");
+    }
 }
 
 impl Drop for Running {
