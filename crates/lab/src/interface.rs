@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use crypto::{CipherSuite, Crypto, CryptoError, Random, Secret, Suite};
 
+use crate::rfc9420::Rfc9420;
 use crate::{Counter, Ops, ops::CountingProvider};
 
 /// The group key agreements that a group can be created with. Every scenario, measurement and table
 /// goes through this list.
-pub const PROTOCOLS: &[&dyn Protocol] = &[];
+pub const PROTOCOLS: &[&dyn Protocol] = &[&Rfc9420];
 
 /// The group key agreement of this name.
 #[must_use]
@@ -79,7 +80,7 @@ impl Tools {
     /// The same for another suite.
     pub fn with_suite(id: CipherSuite) -> Result<Self, Failure> {
         let counter = Arc::new(Counter::default());
-        let provider = CountingProvider::new(crypto_aws_lc::provider(), Arc::clone(&counter));
+        let provider = CountingProvider::new(crypto_aws_lc::provider(), id, Arc::clone(&counter));
         let crypto = Crypto::new(Arc::new(provider));
         let suite = crypto.suite(id).ok_or(CryptoError::Unsupported)?;
         Ok(Self { suite, crypto, counter })
@@ -91,7 +92,7 @@ impl Tools {
         &self.suite
     }
 
-    /// All suites of the same counting provider.
+    /// The same suite, and no other, for what chooses suites itself.
     #[must_use]
     pub fn crypto(&self) -> &Crypto {
         &self.crypto

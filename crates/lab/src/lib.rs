@@ -5,6 +5,7 @@
 //! * To play a group's life: [`Protocol::newcomer`] makes people, [`Newcomer::create`] and
 //!   [`Newcomer::join`] make [`Member`]s of them. Whoever sends a message does not move on by
 //!   itself: as if a delivery service sent it back, [`Member::process`] takes it everywhere.
+//! * To play a group with all its members at once: [`Circle`].
 //! * To enter a large group in which all have updated: [`Protocol::warm`].
 //! * To count what an operation costs: [`Tools::measure`].
 //! * To attack: [`Member::compromise`] is what a thief gets; [`Protocol::adversary`] makes the most
@@ -13,6 +14,7 @@
 //! Everything follows from a seed ([`Seeded`]). Nothing here is for production: production code
 //! knows one group key agreement and has no such interface.
 
+mod circle;
 mod interface;
 mod ops;
 mod seeded;
@@ -22,8 +24,10 @@ pub mod concurrency;
 pub mod curves;
 pub mod invariant;
 pub mod oracle;
+pub mod rfc9420;
 pub mod treekem2018;
 
+pub use circle::Circle;
 pub use interface::{
     Adversary, Failure, Held, Loot, Member, Newcomer, PROTOCOLS, Protocol, Sent, Tools, WarmGroup,
     protocol,

@@ -9,8 +9,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crypto::{
-    AeadId, CryptoError, DhKey, Digest, HashAlgorithm, HpkePublicKey, KemId, Provider, Random,
-    Secret, SignaturePublicKey, SignatureScheme, SignedMessage, SigningKey, SuiteParams,
+    AeadId, CipherSuite, CryptoError, DhKey, Digest, HashAlgorithm, HpkePublicKey, KemId, Provider,
+    Random, Secret, SignaturePublicKey, SignatureScheme, SignedMessage, SigningKey, SuiteParams,
 };
 
 macro_rules! ops {
@@ -85,12 +85,14 @@ ops! {
 /// A provider that counts what it has another one do.
 pub(crate) struct CountingProvider {
     inner: Arc<dyn Provider>,
+    /// The one suite that it supports, so that capabilities have the same length everywhere.
+    suite: CipherSuite,
     counter: Arc<Counter>,
 }
 
 impl CountingProvider {
-    pub(crate) fn new(inner: Arc<dyn Provider>, counter: Arc<Counter>) -> Self {
-        Self { inner, counter }
+    pub(crate) fn new(inner: Arc<dyn Provider>, suite: CipherSuite, counter: Arc<Counter>) -> Self {
+        Self { inner, suite, counter }
     }
 }
 
@@ -126,7 +128,7 @@ impl SigningKey for CountingSigningKey {
 // The KEM's methods are the trait's own, so that they come back here for their Diffie-Hellman.
 impl Provider for CountingProvider {
     fn supports(&self, params: &SuiteParams) -> bool {
-        self.inner.supports(params)
+        params.id == self.suite && self.inner.supports(params)
     }
 
     fn hash(&self, hash: HashAlgorithm, data: &[u8]) -> Result<Digest, CryptoError> {

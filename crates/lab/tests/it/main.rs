@@ -1,1 +1,3 @@
 //! What every group key agreement does, asked through the one interface.
+
+mod scenarios;
