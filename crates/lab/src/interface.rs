@@ -11,12 +11,13 @@ use std::sync::Arc;
 
 use crypto::{CipherSuite, Crypto, CryptoError, Random, Secret, Suite};
 
+use crate::mkem::Mkem;
 use crate::rfc9420::Rfc9420;
 use crate::{Counter, Ops, ops::CountingProvider};
 
 /// The group key agreements that a group can be created with. Every scenario, measurement and table
 /// goes through this list.
-pub const PROTOCOLS: &[&dyn Protocol] = &[&Rfc9420];
+pub const PROTOCOLS: &[&dyn Protocol] = &[&Mkem::SHARED_EPHEMERAL, &Mkem::HPKE, &Rfc9420];
 
 /// The group key agreement of this name.
 #[must_use]

@@ -23,6 +23,7 @@ pub mod art;
 pub mod concurrency;
 pub mod curves;
 pub mod invariant;
+pub mod mkem;
 pub mod oracle;
 pub mod rfc9420;
 pub mod treekem2018;
