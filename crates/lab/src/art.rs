@@ -1,1 +1,22 @@
-//! Asynchronous Ratcheting Trees (2017, and draft-01), in three forms.
+//! Asynchronous Ratcheting Trees (Cohn-Gordon, Cremers, Garratt, Millican, Milner, 2017) in three
+//! forms.
+//!
+//! * [`PROTOTYPE`]: the bytes of the Java program that was published with the paper; groups are set
+//!   up once and members update.
+//! * [`DRAFT01`]: draft-ietf-mls-protocol-01, with adds and removals.
+//! * [`MODERN`]: the same tree by the functions of RFC 9420 and with its key schedule, for every
+//!   cipher suite, signed, with a [`Book`](crate::group2018::Book) of who knows whose leaf.
+//!
+//! In all of them the secret of a parent comes from a Diffie-Hellman between its children: no node
+//! can be left blank, and whoever chose a leaf's secret knows all nodes above it until the leaf's
+//! owner updates.
+
+mod derivation;
+mod tree;
+
+pub use derivation::Derivation;
+pub(crate) use derivation::draft_key_pair;
+pub use tree::ArtTree;
+
+#[cfg(test)]
+mod known_answers;

@@ -16,12 +16,14 @@
 
 mod circle;
 mod interface;
+mod left_balanced;
 mod ops;
 mod seeded;
 
 pub mod art;
 pub mod concurrency;
 pub mod curves;
+pub mod group2018;
 pub mod invariant;
 pub mod mkem;
 pub mod oracle;
@@ -33,5 +35,6 @@ pub use interface::{
     Adversary, Failure, Held, Loot, Member, Newcomer, PROTOCOLS, Protocol, Sent, Tools, WarmGroup,
     protocol,
 };
+pub use left_balanced::LeftBalanced;
 pub use ops::{Counter, Ops};
 pub use seeded::Seeded;
