@@ -1,3 +1,4 @@
 //! What every group key agreement does, asked through the one interface.
 
+mod oracle;
 mod scenarios;

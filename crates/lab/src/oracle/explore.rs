@@ -1,0 +1,146 @@
+//! All histories up to a bound, and random walks beyond it.
+
+use super::audit::{Counts, Finding, Leaks};
+use super::history::{Committer, History, Psk, Step};
+use crate::Seeded;
+
+/// Something that lives through steps: the real library, or a model of its rules.
+pub trait World: Sized {
+    /// A copy that goes its own way.
+    fn fork(&self) -> Self;
+
+    /// Lives through a commit.
+    ///
+    /// # Errors
+    /// Somebody cannot follow, or two disagree (P5, P6).
+    fn step(&mut self, step: &Step) -> Result<(), Finding>;
+
+    /// What happened.
+    fn history(&self) -> &History;
+
+    /// What happened, to forget some of it.
+    fn history_mut(&mut self) -> &mut History;
+
+    /// How many people there are, in the group or not.
+    fn people(&self) -> usize;
+
+    /// Compares everything that the last step could have changed.
+    ///
+    /// # Errors
+    /// A property does not hold.
+    fn audit(&self, leaks: Leaks) -> Result<Counts, Finding>;
+}
+
+/// Which commits are tried.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Menu {
+    /// With a path: nothing else, one remove, one add.
+    Core,
+    /// Those; an update of another member, an add without path, PSKs with and without path, joins
+    /// from outside, and several proposals at once.
+    Full,
+}
+
+/// The commits that can come next.
+#[must_use]
+pub fn steps(world: &impl World, menu: Menu) -> Vec<Step> {
+    let members: Vec<u32> = world.history().members().into_keys().collect();
+    let has_room = members.len() < world.people();
+    let mut steps = Vec::new();
+    for &leaf in &members {
+        let step = Step::path(Committer::Member(leaf));
+        let others: Vec<u32> = members.iter().copied().filter(|&other| other != leaf).collect();
+        steps.push(step.clone());
+        steps.extend(others.iter().map(|&it| Step { removes: vec![it], ..step.clone() }));
+        if has_room {
+            steps.push(Step { adds: 1, ..step.clone() });
+        }
+        if menu == Menu::Full {
+            steps.extend(further_steps(&step, &others, has_room));
+        }
+    }
+    if menu == Menu::Full {
+        if has_room {
+            steps.push(Step::path(Committer::Newcomer));
+            steps.push(Step { psk: Some(Psk::External), ..Step::path(Committer::Newcomer) });
+        }
+        if members.len() > 1 {
+            steps.extend(members.iter().map(|&leaf| Step::path(Committer::Resync(leaf))));
+        }
+    }
+    steps
+}
+
+fn further_steps(step: &Step, others: &[u32], has_room: bool) -> Vec<Step> {
+    let mut steps: Vec<Step> =
+        others.iter().map(|&it| Step { updates: vec![it], ..step.clone() }).collect();
+    for has_path in [true, false] {
+        for psk in [Psk::External, Psk::Resumption] {
+            steps.push(Step { psk: Some(psk), has_path, ..step.clone() });
+        }
+    }
+    if has_room {
+        steps.push(Step { adds: 1, has_path: false, ..step.clone() });
+        steps.push(Step { adds: 1, psk: Some(Psk::External), ..step.clone() });
+        steps.extend(others.iter().map(|&it| Step { adds: 1, removes: vec![it], ..step.clone() }));
+    }
+    if let [first, second, ..] = others {
+        steps.push(Step { removes: vec![*first, *second], ..step.clone() });
+        steps.push(Step { removes: vec![*first], updates: vec![*second], ..step.clone() });
+    }
+    steps
+}
+
+/// Brings a group of one to `members`, each added by the one before, and forgets the leaks of the
+/// way there.
+///
+/// # Errors
+/// As [`World::step`].
+pub fn grow(world: &mut impl World, members: u32) -> Result<(), Finding> {
+    for leaf in 1..members {
+        world.step(&Step { adds: 1, ..Step::path(Committer::Member(leaf - 1)) })?;
+    }
+    world.history_mut().forget_old_leaks();
+    Ok(())
+}
+
+/// All histories of `depth` commits from here on; every prefix is audited.
+///
+/// # Errors
+/// The first history in which a property does not hold.
+pub fn explore(
+    world: &impl World,
+    menu: Menu,
+    depth: usize,
+    leaks: Leaks,
+) -> Result<Counts, Finding> {
+    let mut counts = world.audit(leaks)?;
+    if depth > 0 {
+        for step in steps(world, menu) {
+            let mut next = world.fork();
+            next.step(&step)?;
+            counts.add(explore(&next, menu, depth - 1, leaks)?);
+        }
+    }
+    Ok(counts)
+}
+
+/// One history of random commits.
+///
+/// # Errors
+/// A property does not hold.
+pub fn walk(
+    world: &mut impl World,
+    length: usize,
+    leaks: Leaks,
+    random: &mut Seeded,
+) -> Result<Counts, Finding> {
+    let mut counts = world.audit(leaks)?;
+    for _ in 0..length {
+        let steps = steps(world, Menu::Full);
+        let step = &steps[random.below(steps.len())];
+        world.step(step)?;
+        counts.add(world.audit(leaks)?);
+    }
+    Ok(counts)
+}
