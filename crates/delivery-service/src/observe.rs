@@ -60,6 +60,7 @@ pub(crate) struct Observer {
     streams_refused: AtomicU64,
     streams_dropped: AtomicU64,
     subscriptions: AtomicU64,
+    waiting: AtomicU64,
     hints: AtomicU64,
     housekeeping_failed: AtomicU64,
     log: Option<LogSink>,
@@ -141,6 +142,12 @@ impl Observer {
         self.subscriptions.fetch_sub(u64::try_from(count).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// A request waits for news, as long as what is returned lives.
+    pub(crate) fn request_waits(&self) -> Waiting<'_> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
+        Waiting(&self.waiting)
+    }
+
     /// Something was sent on a stream.
     pub(crate) fn hint(&self) {
         self.hints.fetch_add(1, Ordering::Relaxed);
@@ -160,6 +167,7 @@ impl Observer {
             ("connections", &self.connections),
             ("streams", &self.streams),
             ("stream_subscriptions", &self.subscriptions),
+            ("requests_waiting", &self.waiting),
         ] {
             single(name, "gauge", number.load(Ordering::Relaxed));
         }
@@ -182,6 +190,15 @@ impl Observer {
             let _ = write_times(&mut text, &labels, times);
         }
         text
+    }
+}
+
+/// A request that waits for news.
+pub(crate) struct Waiting<'a>(&'a AtomicU64);
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -149,6 +149,7 @@ async fn read(shared: &Shared, call: Arc<Call>) -> Outcome {
         if !answer.may_wait {
             return Ok(answer);
         }
+        let _counted = shared.observer.request_waits();
         let changed = tokio::select! {
             result = news.changed() => result.is_ok(),
             () = &mut deadline => false,

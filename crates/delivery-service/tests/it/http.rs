@@ -7,7 +7,7 @@ use codec::{Decode, Encode, Opaque};
 use delivery_api::inbox::PutItem;
 use delivery_api::request::{self, Failure, Window};
 use delivery_api::{LogId, Position, Problem, PublicKey, Request, Route, limits};
-use delivery_service::Server;
+use delivery_service::{Options, Server};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -86,6 +86,29 @@ fn bind(directory: &Directory) -> Server {
     Server::bind("127.0.0.1:0", directory.path()).unwrap()
 }
 
+/// What a server that tells an operator counts under a name.
+pub(crate) fn metric(server: &Server, name: &str) -> u64 {
+    let mut operator = TcpStream::connect(server.operator_addr().unwrap()).unwrap();
+    let (_, body) = exchange_over(&mut operator, ("GET", "/metrics"), None, b"").unwrap();
+    let text = String::from_utf8(body).unwrap();
+    let start = format!("conclave_{name} ");
+    text.lines().find_map(|line| line.strip_prefix(&start)).unwrap().parse().unwrap()
+}
+
+/// Returns as soon as so many requests wait for news.
+pub(crate) fn until_waiting(server: &Server, count: u64) {
+    while metric(server, "requests_waiting") < count {
+        std::thread::sleep(std::time::Duration::from_millis(5));
+    }
+}
+
+/// A server that tells an operator.
+fn observed(directory: &Directory) -> Server {
+    let operator = Some("127.0.0.1:0".parse().unwrap());
+    let options = Options { operator, ..Options::default() };
+    Server::bind_with("127.0.0.1:0", directory.path(), options).unwrap()
+}
+
 #[test]
 fn a_conversation_over_the_socket_survives_a_restart() {
     let directory = Directory::new();
@@ -117,7 +140,7 @@ fn a_conversation_over_the_socket_survives_a_restart() {
 #[test]
 fn a_waiting_reader_gets_what_comes() {
     let directory = Directory::new();
-    let server = bind(&directory);
+    let server = observed(&directory);
     let client = Client::of(&server);
     let (log, key, device) = (LogId::new(fresh_bytes()), Key::fresh(), Key::fresh());
     let create = delivery_api::log::CreateLog { join_key: None, anchors: Vec::new() };
@@ -129,8 +152,7 @@ fn a_waiting_reader_gets_what_comes() {
         let reader = scope.spawn(|| client.ask(&key, request::read_log(log, waiting)).unwrap());
         let inbox =
             scope.spawn(|| client.ask(&device, request::read_inbox(device.device(), waiting)));
-        // Whether the readers wait already or come later, they must see these.
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        until_waiting(&server, 2);
         client.ask(&key, request::append(log, &message(0, "news"))).unwrap();
         let item = PutItem { idempotency_key: idempotency_key(), bytes: Opaque::from(b"item") };
         client.ask(&device, request::put_item(device.device(), &item)).unwrap();
@@ -142,7 +164,7 @@ fn a_waiting_reader_gets_what_comes() {
 #[test]
 fn shutting_down_answers_waiting_readers() {
     let directory = Directory::new();
-    let server = bind(&directory);
+    let server = observed(&directory);
     let client = Client::of(&server);
     let (log, key) = (LogId::new(fresh_bytes()), Key::fresh());
     let create = delivery_api::log::CreateLog { join_key: None, anchors: Vec::new() };
@@ -151,7 +173,7 @@ fn shutting_down_answers_waiting_readers() {
         Window { after: Position::START, limit: 10, wait_seconds: limits::WAIT_SECONDS_MAX };
     std::thread::scope(|scope| {
         let reader = scope.spawn(|| client.ask(&key, request::read_log(log, waiting)));
-        std::thread::sleep(std::time::Duration::from_millis(200));
+        until_waiting(&server, 1);
         server.shutdown().unwrap();
         let page = reader.join().unwrap().expect("answered, not cut off");
         assert!(page.entries.is_empty());

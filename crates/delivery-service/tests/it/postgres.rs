@@ -4,7 +4,7 @@
 //! say that they are skipped, or fail if `CI` is set.
 
 use crate::concurrency::{RACERS, race};
-use crate::http::Client;
+use crate::http::{Client, until_waiting};
 use crate::world::{
     Directory, Group, Key, World, bundle, fresh, idempotency_key, message, moved_to, refusal,
     unpaced, window,
@@ -13,13 +13,12 @@ use codec::Opaque;
 use delivery_api::inbox::PutItem;
 use delivery_api::request::{Failure, Window};
 use delivery_api::{DeviceId, Problem, request};
-use delivery_service::Server;
 use delivery_service::core::Answer;
 use delivery_service::store::{PostgresStore, Store, Work};
+use delivery_service::{Options, Server};
 use postgres::{Client as Connection, NoTls};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
-use std::time::Duration;
 
 /// More than the connections of one store.
 const CONNECTIONS_MAX: usize = 20;
@@ -68,7 +67,8 @@ impl Drop for Schema {
 fn serve(schema: &Schema, directory: &Directory) -> Server {
     std::fs::write(directory.path().join("service.key"), [9; 32]).unwrap();
     let store = Arc::new(schema.store());
-    Server::over("127.0.0.1:0", directory.path(), store, unpaced()).unwrap()
+    let options = Options { operator: Some("127.0.0.1:0".parse().unwrap()), ..unpaced() };
+    Server::over("127.0.0.1:0", directory.path(), store, options).unwrap()
 }
 
 #[test]
@@ -84,8 +84,7 @@ fn processes_that_share_a_database_tell_each_other_news() {
             let waiting = Window { wait_seconds: 30, ..window(group.head) };
             far.try_ask(&group.key, request::read_log(group.log, waiting)).unwrap().unwrap()
         });
-        // If the reader does not wait yet, it finds the message at once, which is as well.
-        std::thread::sleep(Duration::from_millis(500));
+        until_waiting(&there, 1);
         let sent = request::append(group.log, &message(group.head, "hello"));
         near.try_ask(&group.key, sent).unwrap().unwrap();
         // Had nobody told it, it would have come back with nothing.

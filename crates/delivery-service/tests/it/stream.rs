@@ -1,6 +1,6 @@
 //! Streams: who is told what, when, and how much of it there may be.
 
-use crate::http::{Client, exchange_over};
+use crate::http::{Client, metric};
 use crate::world::{
     Directory, Key, bundle, fresh_bytes, idempotency_key, message, refusal, unpaced,
 };
@@ -303,11 +303,11 @@ fn whoever_does_not_answer_pings_is_dropped() {
     let (log, key) = scene.log();
     let mut deaf = scene.open();
     deaf.follow(vec![scene.cursor(log, &key, 0)], None);
-    while metric(&scene, "streams_dropped_total") < 1 {
+    while metric(&scene.server, "streams_dropped_total") < 1 {
         std::thread::sleep(SOON);
     }
     // The counts of what was open follow at once, but not in one step.
-    while metric(&scene, "streams") + metric(&scene, "stream_subscriptions") > 0 {
+    while metric(&scene.server, "streams") + metric(&scene.server, "stream_subscriptions") > 0 {
         std::thread::sleep(SOON);
     }
     // Whoever answers stays: on a slow machine not always, but not never.
@@ -323,14 +323,6 @@ fn whoever_does_not_answer_pings_is_dropped() {
         })
     };
     assert!((0..20).any(stays));
-}
-
-fn metric(scene: &Scene, name: &str) -> u64 {
-    let mut operator = TcpStream::connect(scene.server.operator_addr().unwrap()).unwrap();
-    let (_, body) = exchange_over(&mut operator, ("GET", "/metrics"), None, b"").unwrap();
-    let text = String::from_utf8(body).unwrap();
-    let start = format!("conclave_{name} ");
-    text.lines().find_map(|line| line.strip_prefix(&start)).unwrap().parse().unwrap()
 }
 
 #[test]
