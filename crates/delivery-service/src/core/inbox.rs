@@ -1,7 +1,7 @@
 //! Devices and their inboxes: an item goes only when its owner acknowledges it (G5).
 
 use super::call::{Owner, Submission, Topic};
-use super::{Answer, answer_given, remember_answer};
+use super::{Answer, ServiceCore, answer_given, remember_answer};
 use crate::store::{Outcome, Range, Rows, Scope};
 use codec::Opaque;
 use delivery_api::inbox::{Acknowledge, InboxPage, Item, ItemKind, PutItem};
@@ -26,6 +26,7 @@ pub(super) fn verify_registered(rows: &mut dyn Rows, device: DeviceId) -> Result
 
 /// Puts an item into an inbox under its next number.
 pub(super) fn deliver(
+    core: &ServiceCore,
     rows: &mut dyn Rows,
     recipient: DeviceId,
     kind: ItemKind,
@@ -37,7 +38,8 @@ pub(super) fn deliver(
     }
     if bytes.len() > limits::SMALL_ITEM_BYTES_MAX {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        if rows.inbox_bytes(recipient)?.saturating_add(length) > limits::INBOX_BYTES_MAX {
+        let bytes_max = core.config.inbox_bytes_max;
+        if rows.inbox_bytes(recipient)?.saturating_add(length) > bytes_max {
             return Err(Problem::InboxFull);
         }
     }
@@ -48,6 +50,7 @@ pub(super) fn deliver(
 
 /// Puts an item that some registered device sends directly.
 pub(super) fn put(
+    core: &ServiceCore,
     rows: &mut dyn Rows,
     recipient: DeviceId,
     submission: &Submission,
@@ -62,7 +65,7 @@ pub(super) fn put(
     {
         return Ok(answer);
     }
-    deliver(rows, recipient, ItemKind::Direct, &item.bytes)?;
+    deliver(core, rows, recipient, ItemKind::Direct, &item.bytes)?;
     let answer = Answer::done().with_news(Topic(*recipient.as_bytes()));
     remember_answer(rows, scope, &item.idempotency_key, submission, &answer)?;
     Ok(answer)

@@ -171,7 +171,7 @@ pub(super) fn commit(
     let mut welcomes: Vec<_> = bundle.welcomes.iter().collect();
     welcomes.sort_by_key(|delivery| delivery.recipient);
     for delivery in welcomes {
-        inbox::deliver(rows, delivery.recipient, ItemKind::Welcome, &delivery.welcome)?;
+        inbox::deliver(core, rows, delivery.recipient, ItemKind::Welcome, &delivery.welcome)?;
         answer = answer.with_news(Topic(*delivery.recipient.as_bytes()));
     }
     remember_answer(rows, scope, &bundle.idempotency_key, submission, &answer)?;

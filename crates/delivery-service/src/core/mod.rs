@@ -75,7 +75,7 @@ const OPENAPI: &str = include_str!("../../../../docs/openapi.json");
 pub const EXPIRING_LOGS_MAX: u32 = 50;
 
 /// What an operator may choose.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// How many entries of a log to keep; `None` keeps all. Readers behind get
     /// [`Problem::Gone`] with the oldest position, never a silent gap.
@@ -87,6 +87,20 @@ pub struct Config {
     pub blob_days_kept: Option<u64>,
     /// How often the same may be done.
     pub paces: Paces,
+    /// Bytes waiting in one inbox before a large item is refused.
+    pub inbox_bytes_max: u64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            log_entries_kept: None,
+            log_days_kept: None,
+            blob_days_kept: None,
+            paces: Paces::default(),
+            inbox_bytes_max: limits::INBOX_BYTES_MAX,
+        }
+    }
 }
 
 /// The service's logic.
@@ -167,7 +181,7 @@ impl ServiceCore {
                 blobs::put(rows, sender, *blob, bytes, stored_day)
             }
             Command::PutItem { recipient, submission, item } => {
-                inbox::put(rows, *recipient, submission, item)
+                inbox::put(self, rows, *recipient, submission, item)
             }
             Command::PutName { owner, name, record } => directory::put(rows, owner, name, record),
             Command::ReadInbox { owner, window } => inbox::read(rows, owner, window),

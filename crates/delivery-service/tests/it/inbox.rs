@@ -3,7 +3,8 @@
 use crate::world::{Group, Key, World, bundle, idempotency_key, welcome, window};
 use codec::Opaque;
 use delivery_api::inbox::{Acknowledge, InboxPage, ItemKind, PutItem};
-use delivery_api::request::{self, Window};
+use delivery_api::log::WelcomeDelivery;
+use delivery_api::request::{self, Failure, Window};
 use delivery_api::{Position, Problem, limits};
 
 fn item(text: &str) -> PutItem {
@@ -106,34 +107,45 @@ pub(crate) fn a_full_inbox_refuses_and_recovers(world: &World) {
 }
 
 pub(crate) fn an_inbox_holds_so_many_bytes(world: &World) {
+    use delivery_service::core::Config;
+    assert_eq!(Config::default().inbox_bytes_max, limits::INBOX_BYTES_MAX);
+    let large = limits::SMALL_ITEM_BYTES_MAX + 1;
+    let config =
+        Config { inbox_bytes_max: 3 * u64::try_from(large).unwrap(), ..crate::world::UNPACED };
+    let service = world.service_with(config);
     let (owner, sender) = (world.device(), world.device());
-    let large = |bytes: usize| PutItem {
-        idempotency_key: crate::world::idempotency_key(),
-        bytes: Opaque::from(vec![1; bytes]),
+    let put = |bytes: usize| {
+        let bytes = Opaque::from(vec![1; bytes]);
+        let item = PutItem { idempotency_key: idempotency_key(), bytes };
+        world.ask_of(&service, &sender, request::put_item(owner.device(), &item))
     };
-    let put = |item: &PutItem| world.ask(&sender, request::put_item(owner.device(), item));
-    // Welcomes are the largest items; each of these bundles is nearly as large as one may be.
-    let welcome_bytes = limits::BUNDLE_BYTES_MAX - (1 << 20);
     let mut group = Group::new(world);
-    for _ in 0..limits::INBOX_BYTES_MAX / u64::try_from(welcome_bytes).unwrap() {
-        group.commit(|bundle| {
-            let mut delivery = welcome(&owner, "");
-            delivery.welcome = Opaque::from(vec![2; welcome_bytes]);
-            bundle.welcomes = vec![delivery];
-        });
-    }
-    let mut left = limits::INBOX_BYTES_MAX % u64::try_from(welcome_bytes).unwrap();
-    while left > 0 {
-        let length = left.min(limits::ITEM_BYTES_MAX.try_into().unwrap());
-        put(&large(usize::try_from(length).unwrap())).unwrap();
-        left -= length;
-    }
+    let mut invite = |bytes: usize| {
+        let next = Key::fresh();
+        let mut bundle = bundle(group.head, &next);
+        let welcome = Opaque::from(vec![2; bytes]);
+        bundle.welcomes = vec![WelcomeDelivery { recipient: owner.device(), welcome }];
+        let asking = request::commit(group.log, &bundle, None);
+        let receipt = world.ask_of(&service, &group.key, asking)?;
+        (group.head, group.key) = (receipt.head.0, next);
+        Ok::<(), Failure>(())
+    };
+    // Welcomes count like all others.
+    invite(large).unwrap();
+    put(large - 1).unwrap();
+    acknowledge(world, &owner, &[2]);
+    put(large).unwrap();
+    invite(large).unwrap();
     // Full to the last byte; small items have a limit of their own.
-    let one_more = large(limits::SMALL_ITEM_BYTES_MAX + 1);
-    assert_eq!(crate::world::refusal(put(&one_more)), Problem::InboxFull);
-    put(&large(limits::SMALL_ITEM_BYTES_MAX)).unwrap();
+    assert_eq!(crate::world::refusal(put(large)), Problem::InboxFull);
+    assert_eq!(crate::world::refusal(invite(large)), Problem::InboxFull);
+    put(large - 1).unwrap();
     acknowledge(world, &owner, &[1]);
-    put(&one_more).unwrap();
+    // The small item has taken nearly all of what became free.
+    assert_eq!(crate::world::refusal(put(large)), Problem::InboxFull);
+    acknowledge(world, &owner, &[5]);
+    put(large).unwrap();
+    assert_eq!(crate::world::refusal(put(large)), Problem::InboxFull);
 }
 
 pub(crate) fn only_the_invited_register(world: &World) {

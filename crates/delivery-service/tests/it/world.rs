@@ -7,7 +7,7 @@ use codec::{Decode, Opaque};
 use delivery_api::log::{Append, CommitBundle, Entry, Lane, LogPage, Receipt, WelcomeDelivery};
 use delivery_api::request::{self, Failure, Window};
 use delivery_api::{
-    Credential, DeviceId, IdempotencyKey, LogId, Position, Problem, PublicKey, Request,
+    Credential, DeviceId, IdempotencyKey, LogId, Position, Problem, PublicKey, Request, limits,
 };
 use delivery_service::core::{Admission, Config, Paces, ServiceCore};
 use delivery_service::key::ServiceKey;
@@ -28,6 +28,7 @@ pub(crate) const UNPACED: Config = Config {
     log_days_kept: None,
     blob_days_kept: None,
     paces: Paces::UNLIMITED,
+    inbox_bytes_max: limits::INBOX_BYTES_MAX,
 };
 
 /// [`UNPACED`] on a socket.
