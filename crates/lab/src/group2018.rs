@@ -1,14 +1,26 @@
 //! What the groups of 2018 had in common, whatever their tree computed: left-balanced trees whose
 //! leaves are set by members for themselves and for others, signed messages, a key schedule.
 
+mod adversary;
+mod book;
 mod key_tree;
+mod member;
+mod merge;
+mod messages;
+mod newcomer;
 mod nodes;
+mod profile;
+mod protocol;
+mod view;
+mod warm;
 
 use codec::{Opaque, Reader, Writer};
 use crypto::Suite;
 
+pub use book::Book;
 pub use key_tree::KeyTree;
 pub use nodes::{Candidates, NodeKey, Nodes, changed_nodes};
+pub use protocol::GroupProtocol;
 
 use crate::Failure;
 

@@ -46,6 +46,12 @@ impl LeftBalanced {
         self.full.leaf(index).filter(|_| index < self.leaves)
     }
 
+    /// The node with this number, if there is one.
+    #[must_use]
+    pub fn node(self, index: u32) -> Option<NodeIndex> {
+        self.full.node(index).filter(|_| index < self.nodes())
+    }
+
     /// All leaves, from the left.
     pub fn iter_leaves(self) -> impl Iterator<Item = LeafIndex> {
         self.full.iter_leaves().take_while(move |leaf| leaf.as_u32() < self.leaves)

@@ -4,8 +4,18 @@
 mod ecies;
 mod tree;
 
-pub use ecies::{Ciphertext, open, seal};
+pub use ecies::Ciphertext;
+pub(crate) use ecies::{open_bytes, seal_bytes};
 pub use tree::HashTree;
+
+use crate::group2018::{GroupProtocol, Profile};
+
+/// TreeKEM of draft-01.
+pub const DRAFT01: GroupProtocol<HashTree> = GroupProtocol::new(
+    "treekem-draft01",
+    "TreeKEM that hashes up, draft-ietf-mls-protocol-01 (2018)",
+    Profile::Draft01,
+);
 
 #[cfg(test)]
 mod known_answers;

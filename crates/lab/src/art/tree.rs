@@ -136,6 +136,8 @@ fn node_children(nodes: &Nodes, node: NodeIndex) -> Result<(NodeIndex, NodeIndex
 }
 
 impl KeyTree for ArtTree {
+    const IS_MERGEABLE: bool = false;
+
     fn new(setup: &Setup, nodes: Nodes) -> Result<Self, Failure> {
         let derivation = match setup.profile {
             Profile::Draft01 => Derivation::Draft01,
@@ -205,6 +207,10 @@ impl KeyTree for ArtTree {
             }
         }
         Ok(())
+    }
+
+    fn concluded_key(&self, node: NodeIndex) -> Option<NodeKey> {
+        self.parent_key(node).ok()
     }
 
     fn climb(&mut self, own: LeafIndex) -> Result<(), Failure> {

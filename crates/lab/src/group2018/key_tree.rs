@@ -7,7 +7,7 @@ use crypto::{Random, Secret};
 use rayon::prelude::{IntoParallelIterator, ParallelIterator};
 use tree::{LeafIndex, NodeIndex};
 
-use super::{Candidates, NodeKey, Nodes, Setup};
+use super::{Candidates, NodeKey, Nodes, Setup, changed_nodes};
 use crate::Failure;
 
 /// A left-balanced tree of keys.
@@ -15,6 +15,9 @@ use crate::Failure;
 /// The sender of a change calls [`Self::replace`], everybody else [`Self::receive`]; who listens
 /// without being a member, [`Self::overhear`]. A path is bytes in the tree's own encoding.
 pub trait KeyTree: Clone + Send + Sync + 'static {
+    /// Whether changes that were made for one tree can be applied one after the other.
+    const IS_MERGEABLE: bool;
+
     /// A tree with these nodes.
     fn new(setup: &Setup, nodes: Nodes) -> Result<Self, Failure>;
 
@@ -57,6 +60,24 @@ pub trait KeyTree: Clone + Send + Sync + 'static {
         path: &[u8],
         candidates: &Candidates,
     ) -> Result<(), Failure>;
+
+    /// The key of a parent if it follows from a key below it that is known; it is to be compared.
+    fn concluded_key(&self, node: NodeIndex) -> Option<NodeKey>;
+
+    /// Learns every node that follows from what is known, wherever in the tree it is.
+    fn conclude(&mut self) -> Result<(), Failure> {
+        let shape = self.nodes().shape();
+        let leaves: Vec<LeafIndex> = shape.iter_leaves().collect();
+        for node in changed_nodes(shape, &leaves).into_iter().filter(|node| !node.is_leaf()) {
+            if self.nodes().private_key(node).is_none()
+                && let Some(key) = self.concluded_key(node)
+                && *self.nodes().public_key(node)? == key.key_pair.public_key
+            {
+                self.nodes_mut().learn(node, Arc::new(key))?;
+            }
+        }
+        Ok(())
+    }
 
     /// Gets to know the path above a leaf, of which enough is known.
     fn climb(&mut self, own: LeafIndex) -> Result<(), Failure>;

@@ -3,7 +3,7 @@
 //! A fresh key pair's Diffie-Hellman output with the recipient's key is expanded to key and nonce;
 //! there are no additional data.
 
-use codec::{Reader, Writer};
+use codec::{Decode, Encode, Opaque, Reader, Writer};
 use crypto::{AeadId, CryptoError, HashAlgorithm, HpkeKeyPair, HpkePublicKey, KemId};
 use crypto::{Random, Secret, Suite};
 
@@ -21,8 +21,10 @@ pub struct Ciphertext {
     /// The sender's fresh public key.
     pub ephemeral: HpkePublicKey,
     /// The AEAD ciphertext.
-    pub ciphertext: Vec<u8>,
+    pub ciphertext: Opaque,
 }
+
+codec::fields!(Ciphertext { ephemeral, ciphertext });
 
 impl Ciphertext {
     /// `DHPublicKey ephemeral<1..2^16-1>; opaque ciphertext<0..255>`.
@@ -41,12 +43,12 @@ impl Ciphertext {
     pub(crate) fn read(reader: &mut Reader<'_>) -> Result<Self, Failure> {
         let ephemeral = short_vector(reader)?.to_vec().into();
         let [length] = reader.array()?;
-        Ok(Self { ephemeral, ciphertext: reader.take(usize::from(length))?.to_vec() })
+        Ok(Self { ephemeral, ciphertext: reader.take(usize::from(length))?.into() })
     }
 }
 
 /// Encrypts to a public key.
-pub fn seal(
+pub(super) fn seal(
     suite: &Suite,
     recipient: &HpkePublicKey,
     plaintext: &[u8],
@@ -56,11 +58,11 @@ pub fn seal(
     let (ephemeral, shared) = suite.provider().dh_ephemeral(KEM, &fresh, recipient)?;
     let (key, nonce) = key_and_nonce(suite, &shared)?;
     let ciphertext = suite.provider().aead_seal(AEAD, &key, nonce.expose(), &[], plaintext)?;
-    Ok(Ciphertext { ephemeral, ciphertext })
+    Ok(Ciphertext { ephemeral, ciphertext: ciphertext.into() })
 }
 
 /// Opens what [`seal`] returns.
-pub fn open(
+pub(super) fn open(
     suite: &Suite,
     recipient: &HpkeKeyPair,
     ciphertext: &Ciphertext,
@@ -71,6 +73,25 @@ pub fn open(
     provider
         .aead_open(AEAD, &key, nonce.expose(), &[], &ciphertext.ciphertext)
         .map_err(|_| broken("a ciphertext does not open"))
+}
+
+/// [`seal`] of more than draft-01's field has room for.
+pub(crate) fn seal_bytes(
+    suite: &Suite,
+    recipient: &HpkePublicKey,
+    plaintext: &[u8],
+    random: &mut dyn Random,
+) -> Result<Opaque, CryptoError> {
+    Ok(seal(suite, recipient, plaintext, random)?.to_bytes().into())
+}
+
+/// Opens what [`seal_bytes`] returns.
+pub(crate) fn open_bytes(
+    suite: &Suite,
+    recipient: &HpkeKeyPair,
+    sealed: &[u8],
+) -> Result<Secret, Failure> {
+    open(suite, recipient, &Ciphertext::from_bytes(sealed)?)
 }
 
 fn key_and_nonce(suite: &Suite, shared: &Secret) -> Result<(Secret, Secret), CryptoError> {

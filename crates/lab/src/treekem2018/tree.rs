@@ -157,6 +157,8 @@ fn only(leaves: &[LeafIndex]) -> Result<LeafIndex, Failure> {
 }
 
 impl KeyTree for HashTree {
+    const IS_MERGEABLE: bool = true;
+
     fn new(setup: &Setup, nodes: Nodes) -> Result<Self, Failure> {
         match setup.profile {
             Profile::Draft01 => Ok(Self { suite: setup.suite.clone(), nodes }),
@@ -239,6 +241,15 @@ impl KeyTree for HashTree {
         }
         nodes.into_iter().zip(path.nodes).for_each(|(node, key)| self.nodes.overwrite(node, key));
         learnt.into_iter().try_for_each(|(node, key)| self.nodes.learn(node, key))
+    }
+
+    fn concluded_key(&self, node: NodeIndex) -> Option<NodeKey> {
+        let public_key = self.nodes.public_key(node).ok()?;
+        let (left, right) = self.nodes.shape().children(node)?;
+        let known = [left, right].into_iter().filter_map(|child| self.nodes.private_key(child));
+        let above =
+            known.filter_map(|child| self.node_key(node, self.hash(&child.secret).ok()?).ok());
+        above.into_iter().find(|key| key.key_pair.public_key == *public_key)
     }
 
     fn climb(&mut self, own: LeafIndex) -> Result<(), Failure> {
