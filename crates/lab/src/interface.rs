@@ -17,7 +17,14 @@ use crate::{Counter, Ops, ops::CountingProvider};
 
 /// The group key agreements that a group can be created with. Every scenario, measurement and table
 /// goes through this list.
-pub const PROTOCOLS: &[&dyn Protocol] = &[&Mkem::SHARED_EPHEMERAL, &Mkem::HPKE, &Rfc9420];
+pub const PROTOCOLS: &[&dyn Protocol] = &[
+    &Mkem::SHARED_EPHEMERAL,
+    &Mkem::HPKE,
+    &crate::art::DRAFT01,
+    &crate::art::MODERN,
+    &crate::treekem2018::DRAFT01,
+    &Rfc9420,
+];
 
 /// The group key agreement of this name.
 #[must_use]
