@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::passphrase;
 use client::transport::ServiceAddress;
-use client::{KeySource, Protection, StoreKey};
+use client::{Home, KeySource, Protection, StoreKey};
 use serde_json::json;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -14,25 +14,43 @@ use std::path::{Path, PathBuf};
 /// More than a code has that is written by hand.
 const CODE_BYTES_MAX: u64 = 4096;
 
+/// What makes an account's folder and registers its device.
+#[derive(clap::Args)]
+pub(crate) struct Beginning {
+    /// Its name: 1 to 64 of a-z, 0-9, `.`, `_`, `-`
+    name: String,
+    /// The delivery service, as it prints its address
+    #[arg(long, env = "CONCLAVE_SERVER", value_name = "URL")]
+    server: Option<String>,
+    /// Believe the service if one of these authorities certifies it (PEM)
+    #[arg(long, value_name = "FILE", conflicts_with = "fingerprint")]
+    ca: Option<PathBuf>,
+    /// Believe the service by its certificate's SHA-256, in hexadecimal digits
+    #[arg(long, value_name = "HEX")]
+    fingerprint: Option<String>,
+    /// Ask for a passphrase that protects the folder
+    #[arg(long, conflicts_with = "passphrase_file")]
+    passphrase: bool,
+}
+
+/// Makes an account, or a device for one, in a folder, with a name, at a service.
+type Make = fn(&Home, &str, &str) -> Result<client::Account, client::Error>;
+
+impl Beginning {
+    pub(super) fn run(self, common: &Common, make: Make) -> Result<client::Account, Failure> {
+        let server = common.server(self.server)?;
+        let server = address(&server, self.ca.as_deref(), self.fingerprint.as_deref())?;
+        let home = common.new_home(self.passphrase)?;
+        let account = make(&home, &self.name, &server)?;
+        passphrase::warn_unprotected(&home, common.json);
+        Ok(account)
+    }
+}
+
 #[derive(clap::Subcommand)]
 pub(crate) enum Account {
     /// Make an account in the home folder and register it
-    Create {
-        /// Its name: 1 to 64 of a-z, 0-9, `.`, `_`, `-`
-        name: String,
-        /// The delivery service, as it prints its address
-        #[arg(long, env = "CONCLAVE_SERVER", value_name = "URL")]
-        server: Option<String>,
-        /// Believe the service if one of these authorities certifies it (PEM)
-        #[arg(long, value_name = "FILE", conflicts_with = "fingerprint")]
-        ca: Option<PathBuf>,
-        /// Believe the service by its certificate's SHA-256, in hexadecimal digits
-        #[arg(long, value_name = "HEX")]
-        fingerprint: Option<String>,
-        /// Ask for a passphrase that protects the folder
-        #[arg(long, conflicts_with = "passphrase_file")]
-        passphrase: bool,
-    },
+    Create(Beginning),
     /// Make the device that shows a code one of this account's
     Link {
         /// The code, as `device create` prints it there; `-` reads it from standard input
@@ -87,14 +105,7 @@ pub(crate) enum Account {
 impl Account {
     pub(crate) fn run(self, common: &Common, output: &mut Output) -> Result<(), Failure> {
         let account = match self {
-            Self::Create { name, server, ca, fingerprint, passphrase } => {
-                let server = common.server(server)?;
-                let server = address(&server, ca.as_deref(), fingerprint.as_deref())?;
-                let home = common.new_home(passphrase)?;
-                let account = client::Account::create(&home, &name, &server)?;
-                passphrase::warn_unprotected(&home, common.json);
-                account
-            }
+            Self::Create(beginning) => beginning.run(common, client::Account::create)?,
             Self::Protect { new_passphrase_file, unprotected } => {
                 let (mut account, home) = common.account_and_home()?;
                 let new = match new_passphrase_file {
@@ -168,11 +179,7 @@ fn link(common: &Common, output: &mut Output, code: &str) -> Result<(), Failure>
 }
 
 /// The service's address together with what its certificate is held against.
-pub(super) fn address(
-    server: &str,
-    ca: Option<&Path>,
-    fingerprint: Option<&str>,
-) -> Result<String, Failure> {
+fn address(server: &str, ca: Option<&Path>, fingerprint: Option<&str>) -> Result<String, Failure> {
     let address = ServiceAddress::parse(server).map_err(client::Error::from)?;
     let address = match (ca, fingerprint) {
         (Some(file), _) => {

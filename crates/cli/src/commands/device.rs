@@ -1,35 +1,18 @@
 //! `conclave device`: this device, and the others of its account.
 
-use super::account::address;
+use super::account::Beginning;
 use crate::Common;
 use crate::failure::Failure;
 use crate::output::Output;
-use crate::passphrase;
 use client::Misuse;
 use serde_json::json;
-use std::path::PathBuf;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Device {
     /// Show the code of a new device once more, to be confirmed with `account link` on another one
     Code,
     /// Make a new device for an account that exists, and show its code
-    Create {
-        /// The account's name
-        name: String,
-        /// The delivery service, as it prints its address
-        #[arg(long, env = "CONCLAVE_SERVER", value_name = "URL")]
-        server: Option<String>,
-        /// Believe the service if one of these authorities certifies it (PEM)
-        #[arg(long, value_name = "FILE", conflicts_with = "fingerprint")]
-        ca: Option<PathBuf>,
-        /// Believe the service by its certificate's SHA-256, in hexadecimal digits
-        #[arg(long, value_name = "HEX")]
-        fingerprint: Option<String>,
-        /// Ask for a passphrase that protects the folder
-        #[arg(long, conflicts_with = "passphrase_file")]
-        passphrase: bool,
-    },
+    Create(Beginning),
     /// List the devices of the account, this one first
     List,
 }
@@ -38,14 +21,7 @@ impl Device {
     pub(crate) fn run(self, common: &Common, output: &mut Output) -> Result<(), Failure> {
         let mut account = match self {
             Self::Code => common.account()?,
-            Self::Create { name, server, ca, fingerprint, passphrase } => {
-                let server = common.server(server)?;
-                let server = address(&server, ca.as_deref(), fingerprint.as_deref())?;
-                let home = common.new_home(passphrase)?;
-                let account = client::Account::create_linked(&home, &name, &server)?;
-                passphrase::warn_unprotected(&home, common.json);
-                account
-            }
+            Self::Create(beginning) => beginning.run(common, client::Account::create_linked)?,
             Self::List => return list(common, output),
         };
         let Some(code) = account.link_code()? else {
