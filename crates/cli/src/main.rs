@@ -18,7 +18,7 @@ use clap::{Parser, Subcommand};
 use client::{Home, StoreKey};
 use commands::{
     account, ca, chat, completions, demo, device, doctor, fetch, group, history, inspect, interop,
-    man, mls, receive, send, serve, service, vectors,
+    lab, man, mls, receive, send, serve, service, vectors,
 };
 use config::Config;
 use failure::Failure;
@@ -93,6 +93,9 @@ enum Command {
     /// Be tested, and test others, with the MLS working group's scenarios
     #[command(subcommand)]
     Interop(interop::Interop),
+    /// Compare, attack and measure group key agreements
+    #[command(subcommand)]
+    Lab(lab::Lab),
     /// Print or write the manual pages
     Man(man::Man),
     /// An offline MLS client: every operation on files
@@ -183,6 +186,7 @@ fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::History(command) => command.run(&common, &mut output),
         Command::Inspect(command) => command.run(&mut output),
         Command::Interop(command) => command.run(&mut output),
+        Command::Lab(command) => command.run(&mut output),
         Command::Man(command) => command.run(&mut output),
         Command::Mls(command) => command.run(&mut output),
         Command::Receive(command) => command.run(&common, &mut output),

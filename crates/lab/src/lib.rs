@@ -19,12 +19,14 @@ mod interface;
 mod left_balanced;
 mod ops;
 mod seeded;
+mod table;
 
 pub mod art;
 pub mod concurrency;
 pub mod curves;
 pub mod group2018;
 pub mod invariant;
+pub mod measure;
 pub mod mkem;
 pub mod oracle;
 pub mod rfc9420;
@@ -38,3 +40,4 @@ pub use interface::{
 pub use left_balanced::LeftBalanced;
 pub use ops::{Counter, Ops};
 pub use seeded::Seeded;
+pub use table::{Cell, Table};

@@ -12,6 +12,7 @@ pub(crate) mod group;
 pub(crate) mod history;
 pub(crate) mod inspect;
 pub(crate) mod interop;
+pub(crate) mod lab;
 pub(crate) mod man;
 pub(crate) mod mls;
 mod policy;

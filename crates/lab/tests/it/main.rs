@@ -1,4 +1,7 @@
 //! What every group key agreement does, asked through the one interface.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
+mod costs;
 mod oracle;
 mod scenarios;

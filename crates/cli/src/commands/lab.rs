@@ -1,0 +1,102 @@
+//! `conclave lab`: group key agreements compared, attacked and measured.
+
+use crate::failure::Failure;
+use crate::output::Output;
+use crate::progress::Progress;
+use lab::measure::{self, Recipients};
+use lab::{Cell, Table};
+use serde_json::{Map, Value, json};
+
+#[derive(clap::Subcommand)]
+pub(crate) enum Lab {
+    /// Bytes on the wire, beside their closed forms
+    Bytes {
+        /// The numbers of members
+        #[arg(long, value_delimiter = ',', default_values_t = measure::BYTE_SIZES)]
+        sizes: Vec<u32>,
+    },
+    /// Operations of an update: of its sender and of its recipients
+    Ops {
+        /// The numbers of members
+        #[arg(long, value_delimiter = ',', default_values_t = [8, 64, 128, 1024])]
+        sizes: Vec<u32>,
+        /// Look at so many recipients, drawn at random, and not at all of them
+        #[arg(long)]
+        sample: Option<u32>,
+        /// Also print how many recipients need how many Diffie-Hellman operations in the last group
+        #[arg(long)]
+        histogram: bool,
+    },
+}
+
+/// What went wrong in the laboratory is a result that does not hold.
+pub(crate) fn failure(failure: lab::Failure) -> Failure {
+    Failure::check(failure.to_string())
+}
+
+/// Does long work behind a bar.
+pub(crate) fn behind_bar<T>(
+    name: &str,
+    output: &Output,
+    work: impl FnOnce(measure::Progress<'_>) -> Result<T, lab::Failure>,
+) -> Result<T, Failure> {
+    let bar = Progress::steps(name, output.is_json());
+    work(&mut |done, of| bar.set(done, of)).map_err(failure)
+}
+
+/// Prints a table for people, or one object for each row.
+pub(crate) fn print(table: &Table, output: &mut Output) -> Result<(), Failure> {
+    if !output.is_json() {
+        return output.print(&table.text(), &Value::Null);
+    }
+    for row in &table.rows {
+        let mut object = Map::from_iter([
+            ("type".to_owned(), json!("row")),
+            ("table".to_owned(), json!(table.name)),
+        ]);
+        for (column, cell) in table.columns.iter().zip(row) {
+            let value = match cell {
+                Cell::Count(count) => json!(count),
+                Cell::Number(number) => json!(number),
+                Cell::Text(text) => json!(text),
+            };
+            object.insert(column.replace([' ', '-'], "_").to_lowercase(), value);
+        }
+        output.print("", &Value::Object(object))?;
+    }
+    Ok(())
+}
+
+impl Lab {
+    pub(crate) fn run(self, output: &mut Output) -> Result<(), Failure> {
+        match self {
+            Self::Bytes { sizes } => {
+                check_sizes(&sizes)?;
+                let table = behind_bar("bytes", output, |bar| measure::bytes_table(&sizes, bar))?;
+                print(&table, output)
+            }
+            Self::Ops { sizes, sample, histogram } => {
+                check_sizes(&sizes)?;
+                let recipients = sample.map_or(Recipients::All, Recipients::Sample);
+                let table = behind_bar("operations", output, |bar| {
+                    measure::ops_table(&sizes, recipients, bar)
+                })?;
+                print(&table, output)?;
+                match sizes.last().filter(|_| histogram) {
+                    Some(&size) => print(&measure::histogram_table(size).map_err(failure)?, output),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+/// Groups that fit into a machine's memory, and have somebody to talk to.
+pub(crate) fn check_sizes(sizes: &[u32]) -> Result<(), Failure> {
+    match sizes.iter().all(|size| (2..=200_000).contains(size)) {
+        true => Ok(()),
+        false => {
+            Err(Failure::usage("a group in the laboratory has 2 to 200000 members".to_owned()))
+        }
+    }
+}

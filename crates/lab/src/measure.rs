@@ -1,0 +1,16 @@
+//! What the group key agreements cost: bytes, operations, times, and what is left of the claims of
+//! 2018.
+//!
+//! Everything is computed from messages that were really made and processed, in warm groups unless
+//! it says otherwise, by member 0. Long functions tell how far they are ([`Progress`]).
+
+mod bytes;
+mod closed_forms;
+mod ops;
+
+pub use bytes::{BYTE_SIZES, Bytes, bytes, bytes_table};
+pub use closed_forms::{path_bytes, path_levels};
+pub use ops::{Recipients, Spread, UpdateOps, histogram_table, ops_table, update_ops};
+
+/// Told how much of how much is done.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);
