@@ -15,4 +15,5 @@ pub mod explore;
 pub mod graph;
 pub mod history;
 pub mod log;
+pub mod model;
 pub mod real;

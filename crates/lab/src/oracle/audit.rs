@@ -92,6 +92,49 @@ pub enum Leaks {
     Pairs,
 }
 
+/// What is compared after each step, and which properties are asked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scope {
+    /// One leak or two.
+    pub leaks: Leaks,
+    /// Only this property, if it is not all.
+    pub only: Option<Property>,
+}
+
+impl Scope {
+    /// All properties.
+    #[must_use]
+    pub fn all(leaks: Leaks) -> Self {
+        Self { leaks, only: None }
+    }
+
+    /// Whether a property is asked about.
+    #[must_use]
+    pub fn wants(&self, property: Property) -> bool {
+        self.only.is_none_or(|only| only == property)
+    }
+}
+
+/// For each of a history's leaks, and if asked for any two of them, of which epochs the attacker
+/// knows anything.
+#[must_use]
+pub fn exposures(graph: &Graph, history: &History, leaks: Leaks) -> Vec<Vec<bool>> {
+    let known = |knowledge: &Knowledge| {
+        let is_known = |epoch: &EpochFacts| extent(knowledge, epoch, &[]) != Extent::Nothing;
+        history.epochs.iter().map(is_known).collect::<Vec<_>>()
+    };
+    let single = history.leaks.iter().map(|leak| graph.closure(leak.held.iter().copied()));
+    let single: Vec<_> = single.collect();
+    let mut exposures: Vec<_> = single.iter().map(known).collect();
+    if leaks == Leaks::Pairs {
+        for (place, one) in single.iter().enumerate() {
+            let others = single[place + 1..].iter();
+            exposures.extend(others.map(|other| known(&graph.union(one, other))));
+        }
+    }
+    exposures
+}
+
 /// How the predicate takes a leaf key that leaks later than the commit it should open.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum LateKeys {
@@ -179,11 +222,33 @@ impl Audit<'_> {
     ///
     /// # Errors
     /// A property does not hold.
-    pub fn run(&self, leaks: Leaks) -> Result<Counts, Finding> {
+    pub fn run(&self, scope: Scope) -> Result<Counts, Finding> {
         let mut counts = Counts { histories: 1, ..Counts::default() };
-        self.leaf_keys_are_fresh()?;
-        self.tree_invariant(&mut counts)?;
-        self.outsiders_learn_nothing(&mut counts)?;
+        if scope.wants(Property::FreshLeaf) {
+            self.leaf_keys_are_fresh()?;
+        }
+        if scope.wants(Property::TreeInvariant) {
+            self.tree_invariant(&mut counts)?;
+        }
+        if scope.wants(Property::Outsiders) {
+            self.outsiders_learn_nothing(&mut counts)?;
+        }
+        if scope.wants(Property::Secrecy) || scope.wants(Property::Search) {
+            self.leaks_expose_what_they_should(scope, &mut counts)?;
+        }
+        Ok(counts)
+    }
+
+    /// P1 and P2.
+    fn leaks_expose_what_they_should(
+        &self,
+        scope: Scope,
+        counts: &mut Counts,
+    ) -> Result<(), Finding> {
+        let wanted = |outcome: Result<(), Finding>| match outcome {
+            Err(finding) if scope.wants(finding.property) => Err(finding),
+            _ => Ok(()),
+        };
         let known = self
             .history
             .leaks
@@ -191,20 +256,20 @@ impl Audit<'_> {
             .map(|leak| (leak, self.graph.closure(leak.held.iter().copied())));
         let known: Vec<_> = known.collect();
         for (leak, knowledge) in &known {
-            self.compare(&[leak], knowledge, &mut counts)?;
+            wanted(self.compare(&[leak], knowledge, counts))?;
         }
-        if leaks == Leaks::Pairs {
+        if scope.leaks == Leaks::Pairs {
             for (place, (one, of_one)) in known.iter().enumerate() {
                 for (other, of_other) in &known[place + 1..] {
                     let both = self.graph.union(of_one, of_other);
-                    self.compare(&[one, other], &both, &mut counts)?;
+                    wanted(self.compare(&[one, other], &both, counts))?;
                 }
             }
         }
-        Ok(counts)
+        Ok(())
     }
 
-    /// P1 and P2. Old epochs against old leaks were compared before.
+    /// Old epochs against old leaks were compared before.
     fn compare(
         &self,
         leaks: &[&Leak],

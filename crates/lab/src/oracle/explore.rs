@@ -1,6 +1,6 @@
 //! All histories up to a bound, and random walks beyond it.
 
-use super::audit::{Counts, Finding, Leaks};
+use super::audit::{Counts, Finding, Leaks, Property, Scope};
 use super::history::{Committer, History, Psk, Step};
 use crate::Seeded;
 
@@ -28,7 +28,11 @@ pub trait World: Sized {
     ///
     /// # Errors
     /// A property does not hold.
-    fn audit(&self, leaks: Leaks) -> Result<Counts, Finding>;
+    fn audit(&self, scope: Scope) -> Result<Counts, Finding>;
+
+    /// For each of the history's leaks, and if asked for any two of them, of which epochs the
+    /// attacker knows anything.
+    fn exposures(&self, leaks: Leaks) -> Vec<Vec<bool>>;
 }
 
 /// Which commits are tried.
@@ -112,14 +116,17 @@ pub fn explore(
     world: &impl World,
     menu: Menu,
     depth: usize,
-    leaks: Leaks,
+    scope: Scope,
 ) -> Result<Counts, Finding> {
-    let mut counts = world.audit(leaks)?;
+    let mut counts = world.audit(scope)?;
     if depth > 0 {
         for step in steps(world, menu) {
             let mut next = world.fork();
-            next.step(&step)?;
-            counts.add(explore(&next, menu, depth - 1, leaks)?);
+            match next.step(&step) {
+                Err(finding) if !scope.wants(finding.property) => continue,
+                outcome => outcome?,
+            }
+            counts.add(explore(&next, menu, depth - 1, scope)?);
         }
     }
     Ok(counts)
@@ -132,15 +139,42 @@ pub fn explore(
 pub fn walk(
     world: &mut impl World,
     length: usize,
-    leaks: Leaks,
+    scope: Scope,
     random: &mut Seeded,
 ) -> Result<Counts, Finding> {
-    let mut counts = world.audit(leaks)?;
+    let mut counts = world.audit(scope)?;
     for _ in 0..length {
         let steps = steps(world, Menu::Full);
         let step = &steps[random.below(steps.len())];
         world.step(step)?;
-        counts.add(world.audit(leaks)?);
+        counts.add(world.audit(scope)?);
     }
     Ok(counts)
+}
+
+/// All histories of `depth` commits in two worlds side by side: whatever leaks, the attacker knows
+/// the same epochs in both. Returns how many histories were compared.
+///
+/// # Errors
+/// The first history in which the worlds differ, or one of them cannot go on.
+pub fn compare(
+    one: &impl World,
+    other: &impl World,
+    menu: Menu,
+    depth: usize,
+) -> Result<u64, Finding> {
+    if one.exposures(Leaks::Pairs) != other.exposures(Leaks::Pairs) {
+        let (property, what) = (Property::Search, "two worlds differ".to_owned());
+        return Err(Finding { property, what, story: one.history().story() });
+    }
+    let mut compared = 1;
+    if depth > 0 {
+        for step in steps(one, menu) {
+            let (mut one, mut other) = (one.fork(), other.fork());
+            one.step(&step)?;
+            other.step(&step)?;
+            compared += compare(&one, &other, menu, depth - 1)?;
+        }
+    }
+    Ok(compared)
 }

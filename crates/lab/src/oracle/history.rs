@@ -178,6 +178,29 @@ impl History {
         self.epochs.last().map(|epoch| epoch.members.clone()).unwrap_or_default()
     }
 
+    /// The people who are not in the group, in order.
+    #[must_use]
+    pub fn outsiders(&self, people: usize) -> Vec<usize> {
+        let members: BTreeSet<usize> = self.members().into_values().collect();
+        (0..people).filter(|person| !members.contains(person)).collect()
+    }
+
+    /// Notes what somebody's rows hold now. What more than the current state should be in them is
+    /// for the caller to say.
+    pub fn look(&mut self, person: usize, moment: Moment, held: Vec<SecretId>) -> &mut Leak {
+        let epoch = self.newest();
+        let (mut epochs, mut leaf_keys) = (Vec::new(), Vec::new());
+        let facts = &self.epochs[epoch];
+        for (leaf, _) in facts.members.iter().filter(|(_, member)| **member == person) {
+            epochs.push(epoch);
+            leaf_keys.extend(facts.leaf_keys.get(leaf));
+        }
+        let place = self.leaks.len();
+        let init_keys = Vec::new();
+        self.leaks.push(Leak { person, epoch, moment, held, epochs, leaf_keys, init_keys });
+        &mut self.leaks[place]
+    }
+
     /// The story as one line.
     #[must_use]
     pub fn story(&self) -> String {

@@ -13,7 +13,7 @@ use mls::{
 };
 use wire::Node;
 
-use super::audit::{Audit, Counts, Finding, Leaks, Property};
+use super::audit::{Audit, Counts, Finding, Leaks, Property, Scope, exposures};
 use super::explore::World;
 use super::graph::SecretId;
 use super::history::{Committer, EpochFacts, History, LeafKey, Leak, Moment, NodeFacts, Psk, Step};
@@ -176,18 +176,7 @@ impl Real {
     /// Looks at a person's rows.
     fn look(&mut self, person: usize, moment: Moment) -> &mut Leak {
         let held = self.players[person].held(&self.log.lock());
-        let epoch = self.history.newest();
-        let (epochs, leaf_keys, init_keys) = (Vec::new(), Vec::new(), Vec::new());
-        let leak = Leak { person, epoch, moment, held, epochs, leaf_keys, init_keys };
-        self.history.leaks.push(leak);
-        let last = self.history.leaks.len() - 1;
-        let leak = &mut self.history.leaks[last];
-        let facts = &self.history.epochs[epoch];
-        for (leaf, _) in facts.members.iter().filter(|(_, member)| **member == person) {
-            leak.epochs.push(epoch);
-            leak.leaf_keys.extend(facts.leaf_keys.get(leaf));
-        }
-        leak
+        self.history.look(person, moment, held)
     }
 
     fn look_at_start(&mut self) {
@@ -228,9 +217,8 @@ impl Real {
 
     /// Those who are to be added: the first people outside.
     fn newcomers(&self, count: usize) -> Vec<usize> {
-        let members: BTreeSet<usize> = self.history.members().into_values().collect();
-        let outside = (0..self.players.len()).filter(|person| !members.contains(person));
-        outside.take(count).collect()
+        let outside = self.history.outsiders(self.players.len());
+        outside.into_iter().take(count).collect()
     }
 
     fn key_packages(&mut self, newcomers: &[usize]) -> Result<Vec<(KeyPackage, LeafKey)>, Error> {
@@ -490,9 +478,13 @@ impl World for Real {
         self.players.len()
     }
 
-    fn audit(&self, leaks: Leaks) -> Result<Counts, Finding> {
+    fn audit(&self, scope: Scope) -> Result<Counts, Finding> {
         let log = self.log.lock();
         let seen: Vec<_> = (0..self.players.len()).map(|person| log.seen(person)).collect();
-        Audit { graph: &log.graph, history: &self.history, seen: &seen }.run(leaks)
+        Audit { graph: &log.graph, history: &self.history, seen: &seen }.run(scope)
+    }
+
+    fn exposures(&self, leaks: Leaks) -> Vec<Vec<bool>> {
+        exposures(&self.log.lock().graph, &self.history, leaks)
     }
 }

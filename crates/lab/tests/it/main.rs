@@ -4,4 +4,5 @@
 
 mod costs;
 mod oracle;
+mod oracle_insider;
 mod scenarios;
