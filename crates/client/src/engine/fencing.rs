@@ -12,8 +12,8 @@
 //!   group, and the way back is a commit with a fresh path, too.
 //! * The event [`EventKind::SentElsewhere`] tells the user.
 //!
-//! A member of the group can forge the mark by which an own message is known, though not its
-//! signature. It costs the group a commit, and tells on the member: nobody else is able to.
+//! Any member can set the mark that names the sender, but not sign for it: a message that is not
+//! signed with this client's key is skipped like every forgery.
 //!
 //! Two copies that run at the same moment are noticed when one reads what the other said, and not
 //! before. What a copy only hears, nobody can notice.

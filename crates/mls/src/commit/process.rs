@@ -165,10 +165,6 @@ impl Group {
     /// The key that section 6.1 assigns to a sender of the current epoch.
     fn sender_key(&self, content: &UnprotectedContent) -> Result<SignaturePublicKey, Error> {
         let key = match (content.sender(), &content.unverified().content) {
-            // Whatever this client sent is recognised before.
-            (Sender::Member(index), _) if index == self.own_leaf().as_u32() => {
-                return Err(Violation::NotSentByThisClient.into());
-            }
             (Sender::Member(index), _) => {
                 let tree = &self.epoch.tree;
                 let key = tree.member_index(index).and_then(|leaf| tree.signature_key(leaf));
@@ -198,6 +194,11 @@ impl Group {
         key: Option<UsedKey>,
         now: u64,
     ) -> Result<Effect<Received>, Error> {
+        // Whatever this client sent is recognised before. Any member can claim its leaf, so this is
+        // said only of what its key has signed: then somebody else has that key.
+        if content.sender() == Sender::Member(self.own_leaf().as_u32()) {
+            return Err(Violation::NotSentByThisClient.into());
+        }
         match (&content.content().content, content.sender()) {
             (Content::Commit(_), _) => {
                 let staged = self.stage_commit(content.authenticated(), now)?;
