@@ -110,6 +110,15 @@ pub(crate) fn what(event: &Event) -> String {
         }
         EventKind::LeftGroup { by } => format!("you left; {by} removed you for it"),
         EventKind::LogRepaired {} => "an insider had closed the log; it is open again".to_owned(),
+        EventKind::BackupRefused {} => {
+            "the service takes no backups of this account without an invitation token; give it one \
+             with --token, or the recovery code leads back into no group"
+                .to_owned()
+        }
+        EventKind::DeviceRevoked {} => {
+            "this device is not one of the account's any more: it was revoked on another one"
+                .to_owned()
+        }
         EventKind::SentElsewhere {} => {
             "a copy of this account's folder has sent something; its keys are changed".to_owned()
         }
@@ -206,6 +215,8 @@ pub(crate) fn event(event: &Event, name: Option<&str>) -> Value {
         }
         EventKind::LeftGroup { by } => json!({"type": "left-group", "by": by}),
         EventKind::LogRepaired {} => json!({"type": "log-repaired"}),
+        EventKind::BackupRefused {} => json!({"type": "backup-refused"}),
+        EventKind::DeviceRevoked {} => json!({"type": "device-revoked"}),
         EventKind::SentElsewhere {} => json!({"type": "sent-elsewhere"}),
         EventKind::MemberEvicted { by, name } => json!({"type": "evicted", "by": by, "name": name}),
         EventKind::MemberRejoined { name } => json!({"type": "rejoined-by", "name": name}),

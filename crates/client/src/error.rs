@@ -62,6 +62,8 @@ pub enum Misuse {
     InvalidServer(String),
     /// The device is not on the account's list.
     NoSuchDevice(String),
+    /// The account has given this device up.
+    DeviceRevoked,
     /// There is no such group.
     NoSuchGroup(String),
     /// The event is not about a file.
@@ -129,6 +131,9 @@ impl fmt::Display for Misuse {
                 write!(formatter, "several groups are called `{name}`; use the id")
             }
             Self::Contention => formatter.write_str("others were faster too many times; try again"),
+            Self::DeviceRevoked => formatter.write_str(
+                "this device is not one of the account's any more: it was revoked on another one",
+            ),
             Self::FileTooLarge => formatter.write_str("the file is too large"),
             Self::GroupUnusable(why) => write!(formatter, "the group cannot be used: {why}"),
             Self::InvalidFileName(name) => {

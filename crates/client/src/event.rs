@@ -173,6 +173,13 @@ kinds! {
         /// an older copy. What was said is not known here. The keys are changed before anything
         /// else is sent.
         60 SentElsewhere {}
+        /// The service takes no backups of this account: it asks for an invitation token. All else
+        /// works; but should all devices be lost, the recovery code leads back into no group. It is
+        /// tried again with all that is fetched.
+        61 BackupRefused {}
+        /// The account has given this device up. Its members remove it from their groups; nothing
+        /// can be sent from it.
+        62 DeviceRevoked {}
         /// Somebody shared a file: [`crate::Account::save_file`] fetches it.
         40 File {
             /// Who sent it.

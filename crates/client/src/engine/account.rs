@@ -4,6 +4,7 @@ use super::asked::Asked;
 use super::keys::{BackupKeys, public_key};
 use super::{Engine, Task};
 use crate::{Error, Misuse, ServiceFault};
+use delivery_api::Problem;
 use delivery_api::directory::NameRecord;
 use delivery_api::request::{self, Failure};
 use delivery_api::service::{Done, PROTOCOL_VERSION, ServiceInfo};
@@ -50,6 +51,27 @@ impl Engine {
         let request = request::register_invited(keys.address()?.device, self.token());
         let request = self.keys.sign(request, &keys.device, now)?;
         Ok(Asked::Register(request, Task::PutName))
+    }
+
+    /// A device is registered, or must not be. Of the inbox for backups that is no reason to stop:
+    /// its address changes with the root key, and the token may be used up by then.
+    pub(super) fn device_registered(
+        &mut self,
+        answer: Result<Done, Failure>,
+        then: Task,
+    ) -> Result<(), Error> {
+        match (answer, &then) {
+            (Err(Failure::Problem(Problem::AdmissionRequired)), Task::PutName) => {
+                self.backup_refused()?;
+            }
+            (answer, Task::PutName) => {
+                answer?;
+                self.plan.push_back(Task::BackUp);
+            }
+            (answer, _) => drop(answer?),
+        }
+        self.plan.push_front(then);
+        Ok(())
     }
 
     pub(super) fn ask_put_name(&self, now: u64) -> Result<Asked, Error> {

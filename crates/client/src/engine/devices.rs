@@ -3,8 +3,9 @@
 //! Linking, with the new device on the left and the one that has the root key on the right:
 //!
 //! ```text
-//! makes its keys; its card goes to the service as a blob
-//! shows the code: the blob's hash, and a secret ───────►  fetches the card, checks the hash
+//! makes its keys; its card goes to the service as a blob,
+//! sealed under a secret
+//! shows the code: the blob's hash, and the secret ─────►  fetches the card, checks the hash
 //!                                                         signs a list with the device on it,
 //!                                                         and a credential, with a proof made
 //! checks the proof, has its credential ◄─── inbox ─────   by the secret; seals all to the card
@@ -17,22 +18,26 @@
 use super::asked::Asked;
 use super::keys::{BackupKeys, Keys};
 use super::notice::{Contact, Notice, Purpose, open, proof, send};
+use super::standing::is_given_up;
 use super::{BoxedRandom, Engine, Setup, Task, client, is_final, keys};
 use crate::code::{LINK_SECRET_LENGTH, LinkCode};
 use crate::store::{AccountRecord, BelongingRecord, NewEvent, StoreTransaction};
-use crate::{Error, EventKind, Home, Misuse};
+use crate::{Error, EventKind, Home, Misuse, StoreError};
 use authentication::{
     AccountKey, DeviceCard, DeviceCredential, DeviceList, DeviceStatement, KeySource, KnownAccount,
     LIFETIME_SECONDS_MAX, Succession,
 };
 use codec::{Decode, Encode};
-use crypto::{Random, Secret, SignatureKeyPair};
+use crypto::{Random, Secret, SignatureKeyPair, Suite};
 use delivery_api::blob::Blob;
 use delivery_api::inbox::Item;
 use delivery_api::request::{self, Failure};
 use delivery_api::service::Done;
 use delivery_api::{BlobId, DeviceId, Name, Position, Problem};
 use std::collections::BTreeSet;
+
+/// The label behind the key that a device's card is sealed with.
+const CARD_LABEL: &str = "conclave link card";
 
 /// What the root key says from now on.
 pub(super) struct Restatement {
@@ -104,7 +109,7 @@ impl Engine {
         if secret.expose().is_empty() {
             return Ok(None);
         }
-        let card = self.card_blob()?.0;
+        let card = self.card_blob(&secret)?.0;
         LinkCode { card, secret }.to_text(&**self.keys.suite.provider()).map(Some)
     }
 
@@ -120,18 +125,25 @@ impl Engine {
         Ok(())
     }
 
-    /// This device's card as it lies at the service.
-    fn card_blob(&self) -> Result<(BlobId, Vec<u8>), Error> {
-        let bytes = self.keys.card()?.to_bytes();
+    /// This device's card as it lies at the service: sealed for who is shown the code.
+    fn card_blob(&self, secret: &Secret) -> Result<(BlobId, Vec<u8>), Error> {
+        let suite = &self.keys.suite;
+        let (key, nonce) = card_key(suite, secret)?;
+        let bytes = suite.aead_seal(&key, &nonce, &[], &self.keys.card()?.to_bytes())?;
         let hash = self.keys.suite.hash(&bytes)?;
         let id = hash.as_slice().try_into().map_err(|_| crypto::CryptoError::InvalidLength)?;
         Ok((BlobId::new(id), bytes))
     }
 
-    pub(super) fn ask_put_card(&self, now: u64) -> Result<Asked, Error> {
-        let (id, bytes) = self.card_blob()?;
+    pub(super) fn ask_put_card(&mut self, now: u64) -> Result<Option<Asked>, Error> {
+        let secret = self.store.transaction()?.belonging()?.link_secret;
+        if secret.expose().is_empty() {
+            // It is linked, and its name is not its own to register.
+            return self.name_put(Ok(Done)).map(|()| None);
+        }
+        let (id, bytes) = self.card_blob(&secret)?;
         let request = request::put_blob(id, bytes);
-        Ok(Asked::PutCard(self.keys.sign_as_device(request, now)?))
+        Ok(Some(Asked::PutCard(self.keys.sign_as_device(request, now)?)))
     }
 
     pub(super) fn ask_card(card: BlobId, secret: Secret) -> Asked {
@@ -153,14 +165,17 @@ impl Engine {
         if self.keys.suite.hash(&bytes)?.as_slice() != id.as_bytes() {
             return Err(untrusted());
         }
-        let card = DeviceCard::from_bytes(&bytes).map_err(|_| untrusted())?;
+        let (key, nonce) = card_key(&self.keys.suite, &secret)?;
+        let card = self.keys.suite.aead_open(&key, &nonce, &[], &bytes);
+        let card = card.map_err(|_| Misuse::InvalidCode)?;
+        let card = DeviceCard::from_bytes(card.expose()).map_err(|_| untrusted())?;
         let provider = &**self.keys.suite.provider();
         card.verify(provider, &self.keys.identity.name)
             .map_err(|violation| Error::Untrusted(violation.to_string()))?;
         let mut devices = self.listed();
         devices.insert(card.device());
         let list = self.new_list(&devices, now)?;
-        self.restate(list, vec![(card, secret)], now)
+        self.restate(list, (vec![(card, secret)], Vec::new()), now)
     }
 
     /// The devices on the last list.
@@ -185,18 +200,19 @@ impl Engine {
         known.map_or(0, |known| known.list_number()).saturating_add(1).max(now)
     }
 
-    /// [`Engine::certify`] under the root key at hand.
+    /// [`Engine::certify`] under the root key at hand, with devices that come in and others that
+    /// are to hear of it.
     pub(super) fn restate(
         &mut self,
         list: DeviceList,
-        linked: Vec<(DeviceCard, Secret)>,
+        (linked, tell): (Vec<(DeviceCard, Secret)>, Vec<Contact>),
         now: u64,
     ) -> Result<(), Error> {
         let root = self.keys.root()?.private_key().duplicate();
         let root = SignatureKeyPair::from_private_key(&self.keys.suite, root)?;
         let current = self.keys.credential.as_ref();
         let successions = current.map_or_else(Vec::new, |it| it.successions().to_vec());
-        let (tell, event) = (Vec::new(), None);
+        let event = None;
         self.certify(Restatement { root, successions, list, linked, tell, event }, now)
     }
 
@@ -347,6 +363,9 @@ impl Engine {
         let Some(vouched) = vouched.ok().filter(|_| is_known) else { return Ok(()) };
         if let Some(account) = self.policy.known().learned(&vouched) {
             let transaction = self.store.transaction()?;
+            if is_given_up(&self.policy, &self.keys.identity, &account) {
+                add_event(&transaction, EventKind::DeviceRevoked {})?;
+            }
             transaction.put_known_account(&account)?;
             transaction.commit()?;
             self.policy.known().put(account);
@@ -372,13 +391,20 @@ impl Engine {
         answer: Result<Done, Failure>,
         number: u64,
     ) -> Result<(), Error> {
+        let is_unknown = matches!(answer, Err(Failure::Problem(Problem::UnknownDevice)));
         match answer {
             Err(Failure::Problem(problem)) if is_final(&problem) => {}
             other => drop(other?),
         }
         let transaction = self.store.transaction()?;
+        let recipient = transaction.next_item()?.filter(|item| item.0 == number).map(|item| item.1);
+        let backup = transaction.belonging()?.backup.map(|backup| backup.device);
         transaction.delete_item(number)?;
-        Ok(transaction.commit()?)
+        transaction.commit()?;
+        match is_unknown && recipient.is_some() && recipient == backup {
+            true => self.backup_unknown(),
+            false => Ok(()),
+        }
     }
 }
 
@@ -429,6 +455,14 @@ impl Restatement {
     }
 }
 
+/// What a card is sealed with; its key is used for nothing else.
+fn card_key(suite: &Suite, secret: &Secret) -> Result<(Secret, Vec<u8>), Error> {
+    let (key, nonce) = (suite.params().aead_key_length, suite.params().aead_nonce_length);
+    // The secret is shorter than what HKDF takes.
+    let secret = suite.mac(secret, CARD_LABEL.as_bytes())?;
+    Ok((suite.expand_with_label(&secret, CARD_LABEL, &[], key)?, vec![0; nonce]))
+}
+
 /// Lets other devices hear how the account of a credential stands.
 fn tell(
     transaction: &StoreTransaction<'_>,
@@ -448,7 +482,10 @@ fn tell(
 }
 
 /// Notes an event about the account.
-fn add_event(transaction: &StoreTransaction<'_>, kind: EventKind) -> Result<(), Error> {
+pub(super) fn add_event(
+    transaction: &StoreTransaction<'_>,
+    kind: EventKind,
+) -> Result<(), StoreError> {
     transaction.add_event(&NewEvent {
         group: None,
         position: Position::START,

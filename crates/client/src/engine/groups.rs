@@ -112,6 +112,7 @@ impl Engine {
         if self.keys.credential.is_none() {
             return Err(Misuse::NotLinked.into());
         }
+        self.check_listed()?;
         let mut log = [0; 32];
         self.random.fill(&mut log)?;
         let log = LogId::new(log);
@@ -250,6 +251,7 @@ impl Engine {
     }
 
     pub(super) fn intend(&mut self, group: &GroupId, intent: &Intent) -> Result<u64, Error> {
+        self.check_listed()?;
         let transaction = self.store.transaction()?;
         let record = transaction.group_record(group)?;
         let record = record.ok_or_else(|| Misuse::NoSuchGroup(group.to_string()))?;

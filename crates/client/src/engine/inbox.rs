@@ -9,7 +9,7 @@ use super::repair::note_segment;
 use super::standing::learn;
 use super::{Engine, OpenGroup, Task, policy};
 use crate::id::LogExtension;
-use crate::identity::identity_of;
+use crate::identity::{Identity, identity_of};
 use crate::policy::GroupPolicy;
 use crate::store::{GroupRecord, GroupStatus, NewEvent, StoreTransaction};
 use crate::{Error, EventKind, GroupId};
@@ -82,7 +82,8 @@ impl Engine {
             return self.take_notice(item, now).map(|()| true);
         }
         let transaction = self.store.transaction()?;
-        let joining = join((&self.client, &self.policy), &transaction, &item.bytes, now)?;
+        let client = (&self.client, &*self.policy, &self.keys.identity);
+        let joining = join(client, &transaction, &item.bytes, now)?;
         transaction.put_inbox_done(item.number)?;
         match joining {
             Joining::Joined(joined) => {
@@ -126,7 +127,7 @@ impl Engine {
             let transaction = self.store.transaction()?;
             let ((), delta) = self.client.delete_group(lost.id.as_slice()).into_parts();
             transaction.apply(&delta)?;
-            let client = (&self.client, &*self.policy);
+            let client = (&self.client, &*self.policy, &self.keys.identity);
             if let Joining::Joined(joined) = join(client, &transaction, &item.bytes, now)?
                 && (&joined.record.id, joined.record.log) == (&lost.id, lost.log)
             {
@@ -226,7 +227,7 @@ fn put_away(transaction: StoreTransaction<'_>, reason: String) -> Result<(), Err
 
 /// Joins by a Welcome within a transaction. It writes only if it succeeds.
 fn join(
-    (client, accounts): (&Client, &AccountPolicy),
+    (client, accounts, own): (&Client, &AccountPolicy, &Identity),
     transaction: &StoreTransaction<'_>,
     bytes: &[u8],
     now: u64,
@@ -273,7 +274,7 @@ fn join(
     let renewed_at = if was_last_resort { 0 } else { now };
     transaction.begin_schedule(&record.id, now, renewed_at)?;
     note_means(transaction, &group)?;
-    let changed = learn(accounts, transaction, group.members().map(|member| member.leaf))?;
+    let changed = learn((accounts, own), transaction, group.members().map(|member| member.leaf))?;
     transaction.add_event(&NewEvent {
         group: Some(record.id.clone()),
         position: Position::START,

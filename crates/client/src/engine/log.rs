@@ -43,7 +43,7 @@ use mls::{
     ApplicationMessage, BrokenRule, EpochChange, ProposalSender, Received, ReceivedProposal,
     Settings, StagedEpoch,
 };
-use wire::{MlsMessage, PskKind};
+use wire::{MlsMessage, MlsMessageBody, PskKind};
 
 impl Engine {
     pub(super) fn ask_log(&mut self, group: GroupId, now: u64) -> Result<Option<Asked>, Error> {
@@ -238,6 +238,15 @@ pub(super) fn halt(
     Ok(())
 }
 
+/// The epoch that a message is of.
+fn epoch_of(message: &MlsMessage) -> Option<u64> {
+    match &message.0 {
+        MlsMessageBody::PublicMessage(message) => Some(message.content.epoch),
+        MlsMessageBody::PrivateMessage(message) => Some(message.epoch),
+        _ => None,
+    }
+}
+
 /// What is to be released when the transaction is durable.
 #[derive(Default)]
 struct Learned {
@@ -358,7 +367,9 @@ impl Reading<'_> {
         if self.transaction.has_own_message(&self.record.id, entry.position)? {
             return Ok(());
         }
-        let received = match MlsMessage::from_bytes(&entry.bytes) {
+        let message = MlsMessage::from_bytes(&entry.bytes);
+        let epoch = message.as_ref().ok().and_then(epoch_of);
+        let received = match message {
             Ok(message) => self.open.group.process(&message, now),
             Err(error) => Err(mls::Error::Malformed(error)),
         };
@@ -382,7 +393,13 @@ impl Reading<'_> {
                 self.compare_past(entry, &change.authenticated_data)?;
                 self.advance((*staged).into(), &change, entry.position)
             }
-            (EntryKind::Commit, Received::OwnCommit(id)) => self.forgotten_commit(id, entry),
+            (EntryKind::Commit, Received::OwnCommit(id))
+                if epoch == Some(self.open.group.epoch()) =>
+            {
+                self.forgotten_commit(id, entry)
+            }
+            // Too late: to us it is what it is to everybody.
+            (_, Received::OwnCommit(_)) => self.skip(entry, "it is of another epoch"),
             (EntryKind::Application, Received::Application(message)) => {
                 self.message(entry, &message)
             }
@@ -402,7 +419,9 @@ impl Reading<'_> {
         Ok(())
     }
 
-    /// An own commit that was given up here, and was taken all the same.
+    /// An own commit of this epoch that was given up here, and was taken all the same. The others
+    /// follow it, and so does this client: what it leads to is kept for as long as the epoch lasts.
+    /// Should it be gone nevertheless, the way back leads there.
     fn forgotten_commit(&mut self, id: mls::CommitId, entry: &Entry) -> Result<(), Error> {
         self.open.pending = None;
         let candidates = self.open.group.pending_commits(&self.transaction.mls())?;
@@ -431,7 +450,11 @@ impl Reading<'_> {
         self.transaction.apply(&delta)?;
         let changed = change.added.iter().chain(&change.updated).map(|(index, _)| index.as_u32());
         let leaves = changed.filter_map(|index| self.open.group.member(index));
-        let learned = learn(self.accounts, self.transaction, leaves.map(|member| member.leaf))?;
+        let learned = learn(
+            (self.accounts, &self.keys.identity),
+            self.transaction,
+            leaves.map(|member| member.leaf),
+        )?;
         self.learned.changed |= learned;
         self.learned.members |= !change.added.is_empty() || !change.removed.is_empty();
         changes::after(&self.open.group, change, &name, &mut kinds);

@@ -193,6 +193,7 @@ pub struct Engine {
     /// The root key came, and the account is not taken over yet.
     recovering: bool,
     backups: recovery::Backups,
+    backup_inbox: recovery::BackupInbox,
     /// Groups whose log was read to its end in this process.
     caught_up: BTreeSet<GroupId>,
     /// Groups in doubt that fresh keys were wanted for in this process.
@@ -286,6 +287,7 @@ impl Engine {
             answered: BTreeMap::new(),
             recovering: belonging.keep.is_some(),
             backups: recovery::Backups::new(),
+            backup_inbox: recovery::BackupInbox::default(),
             caught_up: BTreeSet::new(),
             freshened: BTreeSet::new(),
             message_changes: Vec::new(),
@@ -377,9 +379,7 @@ impl Engine {
                 self.log_read(request.answer(status, body), &group, now)
             }
             Some(Asked::Register(request, then)) => {
-                request.answer(status, body)?;
-                self.plan.push_front(then);
-                Ok(())
+                self.device_registered(request.answer(status, body), then)
             }
             Some(Asked::Rejoin(request, group)) => {
                 self.rejoined(request.answer(status, body), &group, now)
@@ -490,7 +490,7 @@ impl Engine {
             Task::Locate(group, search) => self.ask_locate(group, search, now),
             Task::Lookup(intent) => self.ask_lookup(intent),
             Task::Pause(_) => Ok(None),
-            Task::PutCard => self.ask_put_card(now).map(Some),
+            Task::PutCard => self.ask_put_card(now),
             Task::PutNotice => self.ask_put_notice(now),
             Task::PutName => self.ask_put_name(now).map(Some),
             Task::ReadBackups(after) => self.ask_backups(after, now).map(Some),

@@ -12,6 +12,7 @@ impl Engine {
     /// The store failed.
     pub fn sync(&mut self) -> Result<(), Error> {
         self.waiting.clear();
+        self.backup_inbox.was_asked_for = false;
         let account = self.store.transaction()?.account()?;
         if !account.is_some_and(|account| account.registered) {
             // The service refuses the account's own affairs to whom it does not know.

@@ -12,7 +12,7 @@
 //! replayed: a list is only news once, and who is in no group any more is put into none.
 
 use super::asked::Asked;
-use super::devices::{Restatement, fresh_device};
+use super::devices::{Restatement, add_event, fresh_device};
 use super::keys::{self, BackupKeys};
 use super::notice::{Contact, Purpose, open, send};
 use super::policy::policy_of;
@@ -66,6 +66,15 @@ impl Backup {
         self.contacts.encode(&mut writer);
         writer.into_bytes()
     }
+}
+
+/// What this process knows of the inbox for backups.
+#[derive(Default)]
+pub(super) struct BackupInbox {
+    /// It was to be registered again since news was last wanted.
+    pub(super) was_asked_for: bool,
+    /// The application was told that it is not.
+    was_told: bool,
 }
 
 /// Backups that were read, by the devices that left them: the last of each.
@@ -218,6 +227,32 @@ impl Engine {
         let by = (&self.keys.suite, &mut *self.random as &mut dyn crypto::Random);
         send(&transaction, by, (&address, Purpose::Backup), &backup)?;
         transaction.put_belonging(&belonging)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// The service does not know the inbox for backups: the backup is left once it does. Whoever
+    /// has the root key registers it.
+    pub(super) fn backup_unknown(&mut self) -> Result<(), Error> {
+        let transaction = self.store.transaction()?;
+        let mut belonging = transaction.belonging()?;
+        belonging.backed_up = None;
+        transaction.put_belonging(&belonging)?;
+        transaction.commit()?;
+        if self.keys.root.is_some() && !self.backup_inbox.was_asked_for {
+            self.backup_inbox.was_asked_for = true;
+            self.plan.push_back(Task::RegisterBackup);
+        }
+        Ok(())
+    }
+
+    /// The service does not want to know it.
+    pub(super) fn backup_refused(&mut self) -> Result<(), Error> {
+        self.backup_inbox.was_asked_for = true;
+        if std::mem::replace(&mut self.backup_inbox.was_told, true) {
+            return Ok(());
+        }
+        let transaction = self.store.transaction()?;
+        add_event(&transaction, EventKind::BackupRefused {})?;
         Ok(transaction.commit()?)
     }
 

@@ -335,7 +335,8 @@ impl Engine {
         note_means(&transaction, &group)?;
         super::schedule::begin_again(&transaction, id, now)?;
         let leaves = group.members().map(|member| member.leaf);
-        let revoked = super::standing::learn(&self.policy, &transaction, leaves)?;
+        let revoked =
+            super::standing::learn((&self.policy, &self.keys.identity), &transaction, leaves)?;
         let rejoined = NewEvent { epoch: group.epoch(), ..event(&record, missed) };
         transaction.add_event(&rejoined)?;
         transaction.commit()?;

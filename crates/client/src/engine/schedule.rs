@@ -225,6 +225,9 @@ impl Engine {
 
     /// Does what is due in all groups.
     pub(super) fn schedule(&mut self, now: u64) -> Result<(), Error> {
+        if self.check_listed().is_err() {
+            return Ok(());
+        }
         let records = self.store.transaction()?.group_records()?;
         let is_active = |record: &&GroupRecord| record.status == GroupStatus::Active;
         self.wakes.retain(|id, _| records.iter().filter(is_active).any(|it| it.id == *id));

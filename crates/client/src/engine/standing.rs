@@ -9,6 +9,7 @@
 //! repeated every day, so what was interrupted is taken up again.
 
 use super::devices::Restatement;
+use super::notice::Contact;
 use super::{Engine, Task};
 use crate::identity::identity_of;
 use crate::store::{GroupStatus, Intent, Invitee, NewEvent, StoreTransaction};
@@ -126,7 +127,23 @@ impl Engine {
             return Err(Misuse::NoSuchDevice(device.to_string()).into());
         }
         let list = self.new_list(&devices, now)?;
-        self.restate(list, Vec::new(), now)
+        // It is told, too: it may be in somebody's hands who does not know that it is over.
+        let credentials = self.store.transaction()?.device_credentials()?;
+        let its = credentials.iter().filter(|other| other.statement().device == device);
+        self.restate(list, (Vec::new(), its.map(Contact::of).collect()), now)
+    }
+
+    /// Refuses what a device cannot do that its account has given up.
+    pub(super) fn check_listed(&self) -> Result<(), Misuse> {
+        let own = &self.keys.identity;
+        // Whoever has the root key can put the device back on the list; one that waits to be linked
+        // was never there.
+        let is_subject = self.keys.root.is_none() && self.keys.credential.is_some();
+        let known = self.policy.known().get(&own.name).filter(|_| is_subject);
+        match known.is_some_and(|it| it.list_number() > 0 && !it.devices().contains(&own.device)) {
+            true => Err(Misuse::DeviceRevoked),
+            false => Ok(()),
+        }
     }
 
     /// Makes the credentials anew if there is none yet, or if it is time. That takes the root key:
@@ -140,7 +157,7 @@ impl Engine {
             Some(current) if !current.statement().is_due(now) => return Ok(()),
             Some(current) => current.list().clone(),
         };
-        self.restate(list, Vec::new(), now)
+        self.restate(list, (Vec::new(), Vec::new()), now)
     }
 
     /// Plans to tend all groups: somebody's standing is another one.
@@ -154,9 +171,11 @@ impl Engine {
         if now < self.tend_from {
             return Ok(());
         }
+        // A device that is given up has no say any more.
+        let is_listed = self.check_listed().is_ok();
         let records = self.store.transaction()?.group_records()?;
         for record in records {
-            if record.status == GroupStatus::Active {
+            if is_listed && record.status == GroupStatus::Active {
                 self.tend_group(&record.id, now)?;
             }
         }
@@ -247,11 +266,18 @@ impl Engine {
     }
 }
 
+/// Whether what is learned of the own account is that it has given this device up.
+pub(super) fn is_given_up(policy: &AccountPolicy, own: &Identity, learned: &KnownAccount) -> bool {
+    let names_us = |account: &KnownAccount| account.devices().contains(&own.device);
+    let before = policy.known().get(&own.name);
+    learned.name == own.name && !names_us(learned) && before.is_some_and(|it| names_us(&it))
+}
+
 /// Takes in what leaves of a group's tree tell of their accounts. It is believed at once, since the
 /// next entry may be about the same account, and durable with the transaction. Returns whether
 /// the devices of an account have changed, or one is not listed.
 pub(super) fn learn(
-    policy: &AccountPolicy,
+    (policy, own): (&AccountPolicy, &Identity),
     transaction: &StoreTransaction<'_>,
     leaves: impl Iterator<Item = Arc<LeafNode>>,
 ) -> Result<bool, StoreError> {
@@ -262,6 +288,9 @@ pub(super) fn learn(
         has_changed |= policy.check_member(&leaf, 0).is_err();
         let vouched = policy.verify(&leaf).ok();
         if let Some(account) = vouched.and_then(|vouched| known.learned(&vouched)) {
+            if is_given_up(policy, own, &account) {
+                super::devices::add_event(transaction, EventKind::DeviceRevoked {})?;
+            }
             transaction.put_known_account(&account)?;
             let before = known.get(&account.name);
             let before = before.map_or(0, |before| before.list_number());

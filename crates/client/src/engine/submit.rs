@@ -31,6 +31,10 @@ const DELAY_MILLISECONDS: u64 = 5;
 /// How often the delay doubles.
 const DELAY_DOUBLINGS_MAX: u32 = 8;
 
+/// How many commits of one epoch that were given up are kept: each holds the keys of an epoch. One
+/// beyond them, should it turn up, is followed by way of a rejoin.
+const GIVEN_UP_MAX: usize = 8;
+
 impl Engine {
     pub(super) fn ask_submit(&mut self, group: GroupId, now: u64) -> Result<Option<Asked>, Error> {
         let transaction = self.store.transaction()?;
@@ -118,11 +122,14 @@ impl Engine {
         self.finish(&intent, Err(Error::Refused(problem)))
     }
 
-    /// Drops what was made for an intent; what it would have led to is gone without a trace.
+    /// Sends what was made for an intent no more. A commit may have been taken all the same, with
+    /// an answer that was lost: what it leads to is kept until the epoch ends, in case it turns up.
     pub(super) fn give_up_submission(&mut self, group: &GroupId) -> Result<(), Error> {
         let mut open = self.take_open(group)?;
         let transaction = self.store.transaction()?;
-        if let Some(pending) = open.pending.take() {
+        if let Some(pending) = open.pending.take()
+            && open.group.pending_commits(&transaction.mls())?.len() > GIVEN_UP_MAX
+        {
             let ((), delta) = open.group.discard(pending).into_parts();
             transaction.apply(&delta)?;
         }

@@ -1,7 +1,9 @@
 //! Accounts with several devices, and a client of which nothing is left but the recovery code.
 
-use crate::world::{World, lines};
+use crate::world::{World, lines, sha256};
 use client::{Account, Error, EventKind, GroupId, Misuse};
+use delivery_service::core::Admission;
+use std::sync::{Arc, Mutex};
 
 /// A second device of an account, linked and known to all groups.
 fn link(world: &World, folder: &str, first: &mut Account) -> Account {
@@ -105,6 +107,97 @@ fn a_stolen_device_is_shut_out_of_all_groups() {
     assert!(accounts[1].known_account("alice").unwrap().devices().len() == 1);
     let none = accounts[0].revoke(&stolen);
     assert!(matches!(none, Err(Error::Misuse(Misuse::NoSuchDevice(_)))), "{none:?}");
+}
+
+#[test]
+fn a_revoked_device_is_told_so_and_sends_nothing() {
+    let world = World::new();
+    let (mut accounts, group) = world.group(&["alice", "bob"]);
+    let mut phone = link(&world, "phone", &mut accounts[0]);
+    let device = phone.identity().device.to_string();
+    phone.set_read().unwrap();
+    // Bob has heard of it, and the phone has not.
+    accounts[0].revoke(&device).unwrap();
+    assert!(phone.send(&group, "hello?").is_err());
+    let told = lines(&phone.receive().unwrap());
+    assert_eq!(told.iter().filter(|line| *line == "DeviceRevoked").count(), 1, "{told:?}");
+    for refused in [phone.send(&group, "x").err(), phone.create_group("shed").err()] {
+        let refused = refused.unwrap();
+        assert!(matches!(refused, Error::Misuse(Misuse::DeviceRevoked)), "{refused}");
+    }
+    drop(phone);
+    let mut phone = world.reopen("phone");
+    phone.receive().unwrap();
+    assert!(lines(&phone.receive().unwrap()).is_empty(), "once");
+    // In a group whose log it can still read it learns the same from the list.
+    assert!(phone.create_group("shed").is_err());
+    receive_all(&mut [&mut accounts[0]]);
+    assert_eq!(members(&mut accounts[0], &group), ["alice", "bob"]);
+}
+
+#[test]
+fn a_device_that_waits_to_be_linked_shows_the_service_nothing_of_its_card() {
+    let world = World::new();
+    let transport = world.transport();
+    let seen: Arc<Mutex<Vec<Vec<u8>>>> = Arc::default();
+    let blobs = Arc::clone(&seen);
+    transport.tamper(Some(Box::new(move |request, response| {
+        if request.path.starts_with("/v1/blobs/") {
+            blobs.lock().unwrap().push(request.body.clone());
+        }
+        response
+    })));
+    let home = world.home("phone");
+    let phone = Account::create_linked_with(&home, "alice", "in process", transport).unwrap();
+    let seen = seen.lock().unwrap();
+    assert!(!seen.is_empty());
+    let device = phone.identity().device;
+    let contains = |blob: &Vec<u8>, part: &[u8]| blob.windows(part.len()).any(|it| it == part);
+    for blob in seen.iter() {
+        assert!(!contains(blob, b"alice") && !contains(blob, device.as_bytes()));
+    }
+}
+
+#[test]
+fn a_root_key_whose_backups_the_service_refuses_stands_in_nobodys_way() {
+    let token = "a token that nobody guesses";
+    let world = World::admitting(Admission::Tokens(vec![sha256(token.as_bytes())]));
+    let create = |name: &str| {
+        let home = world.home(name).with_token(Some(token.to_owned()));
+        Account::create_with(&home, name, "in process", world.transport()).unwrap()
+    };
+    let (alice, mut bob) = (create("alice"), create("bob"));
+    drop(alice);
+    // Without the token, as it is from then on.
+    let mut alice = world.reopen("alice");
+    let group = alice.create_group("garden").unwrap();
+    alice.add(&group, &["bob"]).unwrap();
+    bob.receive().unwrap();
+    let before = alice.account_key().unwrap();
+    alice.rotate_root().unwrap();
+    assert_ne!(alice.account_key().unwrap(), before);
+    let told = lines(&alice.receive().unwrap());
+    assert_eq!(told.iter().filter(|line| *line == "BackupRefused").count(), 1, "{told:?}");
+    // All else goes on.
+    bob.send(&group, "hello").unwrap();
+    assert!(lines(&alice.receive().unwrap()).contains(&"bob: hello".to_owned()));
+    alice.send(&group, "hello yourself").unwrap();
+    assert!(lines(&bob.receive().unwrap()).contains(&"alice: hello yourself".to_owned()));
+    let code = alice.recovery_code().unwrap();
+    drop(alice);
+    // Once it has the token, the backup is left, and the code leads back.
+    let home = world.home("alice").with_token(Some(token.to_owned()));
+    let mut alice = Account::open_with(&home, world.transport()).unwrap();
+    alice.receive().unwrap();
+    assert!(!lines(&alice.receive().unwrap()).contains(&"BackupRefused".to_owned()));
+    drop(alice);
+    let home = world.home("again").with_token(Some(token.to_owned()));
+    let mut alice = Account::recover_with(&home, &code, &[], world.transport()).unwrap();
+    let asked = alice.receive().unwrap().into_iter().find_map(|event| match event.kind {
+        EventKind::Recovering { groups } => Some(groups),
+        _ => None,
+    });
+    assert_eq!(asked.unwrap(), ["garden"]);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 //! says what it may, and this looks at every cell and every byte.
 
 use crate::world::{lines, sha256};
-use authentication::DeviceCard;
 use client::transport::{HttpRequest, HttpResponse, HttpTransport, Transport, TransportError};
 use client::{Account, Attachment, GroupId, Home};
 use codec::{Decode, Encode};
@@ -69,18 +68,13 @@ const NAMES: [&str; 4] = ["alice-of-the-dump", "bob-of-the-dump", "carol-of-the-
 /// Public by design: who looks up a name needs them before any group is there.
 const DIRECTORY: &[&str] = &["directory_names.name", "key_packages.bytes"];
 
-/// A column of our own naming: a blob that is a device's card. It waits there for whoever links the
-/// device, and is not sealed.
-const CARD: &str = "blobs.card";
-
-const KEYS: &[&str] = &[CARD, "key_packages.bytes"];
+const KEYS: &[&str] = &["key_packages.bytes"];
 
 const CREDENTIALS: &[&str] = &["key_packages.bytes"];
 
 /// Every place where the service must know whose something is.
 const DEVICES: &[&str] = &[
     "answers.scope_id",
-    CARD,
     "devices.device_id",
     "directory_names.devices",
     "inbox_items.device_id",
@@ -122,8 +116,7 @@ impl Life {
         self.moments.push(bytes.collect::<Vec<_>>().concat());
     }
 
-    /// A copy of the database to look into, without the rows of some tables; of blobs, without
-    /// cards.
+    /// A copy of the database to look into, without the rows of some tables.
     fn copy(&self, without: &BTreeSet<&str>) -> (tempfile::TempDir, Connection) {
         let folder = tempfile::tempdir().unwrap();
         for end in ["", "-wal"] {
@@ -135,12 +128,8 @@ impl Life {
         }
         let connection = Connection::open(folder.path().join("delivery.sqlite3")).unwrap();
         connection.execute_batch("PRAGMA foreign_keys = OFF").unwrap();
-        for table in without.iter().filter(|table| **table != "blobs") {
+        for table in without {
             connection.execute_batch(&format!("DELETE FROM {table}")).unwrap();
-        }
-        let cards = rows(&connection).into_iter().flatten().filter(|(column, _)| column == CARD);
-        for (_, card) in cards.filter(|_| without.contains("blobs")) {
-            connection.execute("DELETE FROM blobs WHERE bytes = ?1", [card]).unwrap();
         }
         let clean = "VACUUM; PRAGMA wal_checkpoint(TRUNCATE)";
         connection.execute_batch(clean).unwrap();
@@ -291,16 +280,11 @@ fn rows(connection: &Connection) -> Vec<Vec<(String, Vec<u8>)>> {
                 Value::Text(text) => text.into_bytes(),
                 Value::Integer(_) | Value::Null | Value::Real(_) => Vec::new(),
             };
-            let cells = (0..names.len()).map(|index| named(&names[index], cell(index)));
+            let cells = (0..names.len()).map(|index| (names[index].clone(), cell(index)));
             all.push(cells.collect());
         }
     }
     all
-}
-
-fn named(column: &str, cell: Vec<u8>) -> (String, Vec<u8>) {
-    let is_card = column == "blobs.bytes" && DeviceCard::from_bytes(&cell).is_ok();
-    (if is_card { CARD } else { column }.to_owned(), cell)
 }
 
 /// MLS structures in the clear that a cell consists of, where they are not meant to be.
@@ -381,8 +365,8 @@ fn a_dump_of_the_service_shows_no_identity_group_name_handshake_or_address() {
     assert!(count(&life, "entries.bytes", &group.bytes) > 5);
     assert_eq!(count(&life, "directory_names.name", NAMES[0].as_bytes()), 1);
     assert!(count(&life, "key_packages.bytes", NAMES[0].as_bytes()) > 1);
-    // A file's chunk, and the telephone's card.
-    assert_eq!((count(&life, "blobs.bytes", &[]), count(&life, CARD, &[])), (1, 1));
+    // A file's chunk, and the telephone's card, which is sealed like it.
+    assert_eq!(count(&life, "blobs.bytes", &[]), 2);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use delivery_api::{
     ChainHash, Credential, DeviceId, IdempotencyKey, LogId, Position, Problem, PublicKey, request,
 };
 use delivery_service::Service;
-use delivery_service::core::{Answer, Config, RawRequest, ServiceCore};
+use delivery_service::core::{Admission, Answer, Config, RawRequest, ServiceCore};
 use delivery_service::key::ServiceKey;
 use delivery_service::store::{MemoryStore, Rows, Store};
 use std::path::PathBuf;
@@ -128,8 +128,12 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new() -> Self {
+        Self::admitting(Admission::Open)
+    }
+
+    pub(crate) fn admitting(admission: Admission) -> Self {
         let key = ServiceKey::from_seed(&[7; 32]).unwrap();
-        let core = ServiceCore::new(key, Config::default());
+        let core = ServiceCore::new(key, Config::default()).with_admission(admission);
         let store = Arc::new(MemoryStore::new());
         let service = Service::new(Arc::new(core), store.clone());
         Self { service, store, folder: tempfile::tempdir().unwrap() }
