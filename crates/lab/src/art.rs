@@ -1,6 +1,8 @@
 //! Asynchronous Ratcheting Trees (Cohn-Gordon, Cremers, Garratt, Millican, Milner, 2017) in three
 //! forms.
 //!
+//! * [`prototype::Prototype`]: the bytes of the Java program that was published with the paper;
+//!   groups are set up once and members update.
 //! * [`DRAFT01`]: draft-ietf-mls-protocol-01, with adds and removals.
 //! * [`MODERN`]: the same tree by the functions of RFC 9420 and with its key schedule, for every
 //!   cipher suite, signed, with a [`Book`](crate::group2018::Book) of who knows whose leaf.
@@ -10,6 +12,7 @@
 //! owner updates.
 
 mod derivation;
+pub mod prototype;
 mod tree;
 
 pub use derivation::Derivation;

@@ -20,6 +20,7 @@ use crate::{Counter, Ops, ops::CountingProvider};
 pub const PROTOCOLS: &[&dyn Protocol] = &[
     &Mkem::SHARED_EPHEMERAL,
     &Mkem::HPKE,
+    &crate::art::prototype::Prototype,
     &crate::art::DRAFT01,
     &crate::art::MODERN,
     &crate::treekem2018::DRAFT01,

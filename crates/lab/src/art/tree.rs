@@ -86,6 +86,30 @@ impl ArtTree {
         self.climb(own)
     }
 
+    /// Takes the new public keys of [`changed_nodes`] and learns whatever the known secrets allow.
+    pub(super) fn overhear_keys(
+        &mut self,
+        leaves: &[LeafIndex],
+        new_keys: Vec<HpkePublicKey>,
+        candidates: &Candidates,
+    ) -> Result<(), Failure> {
+        let changed = changed_nodes(self.nodes.shape(), leaves);
+        for (&node, key) in changed.iter().zip(new_keys) {
+            self.nodes.overwrite(node, key.clone());
+            if let Some(known) = candidates.get(&key) {
+                self.nodes.learn(node, Arc::clone(known))?;
+            }
+        }
+        for &node in changed.iter().filter(|node| !node.is_leaf()) {
+            if self.nodes.private_key(node).is_none()
+                && let Ok(key) = self.parent_key(node)
+            {
+                self.nodes.learn(node, Arc::new(key))?;
+            }
+        }
+        Ok(())
+    }
+
     /// The key of a parent, from the private key of one child and the public key of the other.
     fn parent_key(&self, node: NodeIndex) -> Result<NodeKey, Failure> {
         let (left, right) = node_children(&self.nodes, node)?;
@@ -191,22 +215,8 @@ impl KeyTree for ArtTree {
         path: &[u8],
         candidates: &Candidates,
     ) -> Result<(), Failure> {
-        let changed = changed_nodes(self.nodes.shape(), leaves);
         let new_keys = self.decode_path(path)?;
-        for (&node, key) in changed.iter().zip(new_keys) {
-            self.nodes.overwrite(node, key.clone());
-            if let Some(known) = candidates.get(&key) {
-                self.nodes.learn(node, Arc::clone(known))?;
-            }
-        }
-        for &node in changed.iter().filter(|node| !node.is_leaf()) {
-            if self.nodes.private_key(node).is_none()
-                && let Ok(key) = self.parent_key(node)
-            {
-                self.nodes.learn(node, Arc::new(key))?;
-            }
-        }
-        Ok(())
+        self.overhear_keys(leaves, new_keys, candidates)
     }
 
     fn concluded_key(&self, node: NodeIndex) -> Option<NodeKey> {
