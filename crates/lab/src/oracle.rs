@@ -7,11 +7,13 @@
 //! 4. That is compared with what should follow ([`audit`]), which is computed from the history
 //!    alone ([`history`]).
 //!
-//! [`explore`] tries all histories up to a bound. The attacker is passive: it reads and steals, but
+//! [`explore`] tries all histories up to a bound; [`exposure`] makes tables of some; [`model`] is a
+//! twin of the library's rules that can be weakened. The attacker is passive: it reads and steals, but
 //! sends nothing; signature keys are of no use to it.
 
 pub mod audit;
 pub mod explore;
+pub mod exposure;
 pub mod graph;
 pub mod history;
 pub mod log;

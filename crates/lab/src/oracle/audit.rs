@@ -54,6 +54,15 @@ impl fmt::Display for Finding {
 
 impl std::error::Error for Finding {}
 
+impl Finding {
+    /// Something failed that has nothing to do with a history.
+    #[must_use]
+    pub fn failed(error: &dyn std::error::Error) -> Self {
+        let (property, story) = (Property::Robustness, "nothing".to_owned());
+        Self { property, what: error.to_string(), story }
+    }
+}
+
 /// How much was looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -113,6 +122,15 @@ impl Scope {
     pub fn wants(&self, property: Property) -> bool {
         self.only.is_none_or(|only| only == property)
     }
+}
+
+/// Of which epochs the attacker knows anything after some of a history's leaks, by their places.
+#[must_use]
+pub fn known_epochs(graph: &Graph, history: &History, leaks: &[usize]) -> Vec<bool> {
+    let held = leaks.iter().flat_map(|&place| history.leaks[place].held.iter().copied());
+    let knowledge = graph.closure(held);
+    let is_known = |epoch: &EpochFacts| extent(&knowledge, epoch, &[]) != Extent::Nothing;
+    history.epochs.iter().map(is_known).collect()
 }
 
 /// For each of a history's leaks, and if asked for any two of them, of which epochs the attacker

@@ -1,5 +1,9 @@
 //! All histories up to a bound, and random walks beyond it.
 
+use std::sync::Mutex;
+
+use rayon::prelude::*;
+
 use super::audit::{Counts, Finding, Leaks, Property, Scope};
 use super::history::{Committer, History, Psk, Step};
 use crate::Seeded;
@@ -29,6 +33,9 @@ pub trait World: Sized {
     /// # Errors
     /// A property does not hold.
     fn audit(&self, scope: Scope) -> Result<Counts, Finding>;
+
+    /// Of which epochs the attacker knows anything after these of the history's leaks.
+    fn known(&self, leaks: &[usize]) -> Vec<bool>;
 
     /// For each of the history's leaks, and if asked for any two of them, of which epochs the
     /// attacker knows anything.
@@ -128,6 +135,37 @@ pub fn explore(
             }
             counts.add(explore(&next, menu, depth - 1, scope)?);
         }
+    }
+    Ok(counts)
+}
+
+/// [`explore`], with all processors, and told how many of the first commits are done.
+///
+/// # Errors
+/// A history in which a property does not hold.
+pub fn explore_all<W: World + Send + Sync>(
+    world: &W,
+    menu: Menu,
+    depth: usize,
+    scope: Scope,
+    tell: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<Counts, Finding> {
+    let mut counts = world.audit(scope)?;
+    let steps = if depth > 0 { steps(world, menu) } else { Vec::new() };
+    let tell = Mutex::new((tell, 0));
+    let outcomes = steps.par_iter().map(|step| {
+        let mut next = world.fork();
+        next.step(step)?;
+        let counts = explore(&next, menu, depth - 1, scope)?;
+        if let Ok(mut tell) = tell.lock() {
+            tell.1 += 1;
+            let done = tell.1;
+            (tell.0)(done, steps.len() as u64);
+        }
+        Ok(counts)
+    });
+    for more in outcomes.collect::<Result<Vec<_>, Finding>>()? {
+        counts.add(more);
     }
     Ok(counts)
 }

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::audit::{Audit, Counts, Finding, Leaks, Property, Scope, exposures};
+use super::audit::{Audit, Counts, Finding, Leaks, Property, Scope, exposures, known_epochs};
 use super::explore::World;
 use super::graph::{Graph, Knowledge, SecretId};
 use super::history::{Committer, EpochFacts, History, LeafKey, Leak, Moment, NodeFacts, Psk, Step};
@@ -534,6 +534,10 @@ impl World for Model {
             }
         }
         Audit { graph: &self.graph, history: &self.history, seen: &self.seen }.run(scope)
+    }
+
+    fn known(&self, leaks: &[usize]) -> Vec<bool> {
+        known_epochs(&self.graph, &self.history, leaks)
     }
 
     fn exposures(&self, leaks: Leaks) -> Vec<Vec<bool>> {

@@ -13,11 +13,11 @@ use mls::{
 };
 use wire::Node;
 
-use super::audit::{Audit, Counts, Finding, Leaks, Property, Scope, exposures};
+use super::audit::{Audit, Counts, Finding, Leaks, Property, Scope, exposures, known_epochs};
 use super::explore::World;
 use super::graph::SecretId;
 use super::history::{Committer, EpochFacts, History, LeafKey, Leak, Moment, NodeFacts, Psk, Step};
-use super::log::{Log, SharedLog, TracedRandom, Tracing};
+use super::log::{EPOCH_LABELS, Log, SharedLog, TracedRandom, Tracing};
 use crate::Seeded;
 
 /// The time of all experiments, in seconds since 1970.
@@ -149,6 +149,18 @@ impl Real {
             .push(facts.map_err(|what| Error::from(mls::StorageError(what.to_string().into())))?);
         real.look_at_start();
         Ok(real)
+    }
+
+    /// For each of the epochs' labels, of how many of the last ended epochs a person's rows tell the
+    /// secret now.
+    #[must_use]
+    pub fn kept_labels(&self, person: usize, epochs: usize) -> Vec<usize> {
+        let log = self.log.lock();
+        let knowledge = log.graph.closure(self.players[person].held(&log));
+        let ended = self.history.epochs.iter().rev().skip(1).take(epochs).collect::<Vec<_>>();
+        let known =
+            |place: usize| ended.iter().filter(|epoch| knowledge.has(epoch.secrets[place])).count();
+        (0..EPOCH_LABELS.len()).map(known).collect()
     }
 
     /// Lets a person do something with traced randomness, and saves the effect.
@@ -482,6 +494,10 @@ impl World for Real {
         let log = self.log.lock();
         let seen: Vec<_> = (0..self.players.len()).map(|person| log.seen(person)).collect();
         Audit { graph: &log.graph, history: &self.history, seen: &seen }.run(scope)
+    }
+
+    fn known(&self, leaks: &[usize]) -> Vec<bool> {
+        known_epochs(&self.log.lock().graph, &self.history, leaks)
     }
 
     fn exposures(&self, leaks: Leaks) -> Vec<Vec<bool>> {

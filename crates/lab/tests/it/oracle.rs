@@ -3,6 +3,7 @@
 use lab::Seeded;
 use lab::oracle::audit::{Counts, Finding, Leaks, Property, Scope};
 use lab::oracle::explore::{Menu, compare, explore, grow, walk};
+use lab::oracle::exposure;
 use lab::oracle::model::{Model, Weakness};
 use lab::oracle::real::{Real, strict};
 use mls::HandshakeFormat;
@@ -109,4 +110,29 @@ fn the_model_and_the_real_library_tell_an_attacker_the_same() {
     same(4, 4, Menu::Core, 2);
     same(4, 3, Menu::Full, 1);
     same(8, 6, Menu::Core, 1);
+}
+
+#[test]
+fn the_tables_are_the_same_of_the_model_and_of_the_real_library() {
+    let of_real = Real::new(exposure::PEOPLE, strict(HandshakeFormat::Public), 2);
+    let of_real = exposure::start(of_real.expect("a group starts")).expect("it grows");
+    let of_model = exposure::start(Model::new(exposure::PEOPLE, None)).expect("it grows");
+    let tables = exposure::tables(&of_real).unwrap_or_else(|finding| panic!("{finding}"));
+    assert_eq!(exposure::tables(&of_model).expect("the model goes on"), tables);
+    tables.iter().for_each(|table| println!("{}", table.text()));
+}
+
+#[test]
+fn the_default_settings_keep_what_they_say_and_no_more() {
+    let table = exposure::kept_table().unwrap_or_else(|finding| panic!("{finding}"));
+    println!("{}", table.text());
+    let defaults = mls::Settings::default();
+    let expected = [
+        (0, 0),
+        (defaults.past_epochs_max, defaults.resumption_psks_max),
+        (0, defaults.resumption_psks_max),
+    ];
+    for (row, (messages, resumption)) in table.rows.iter().zip(expected) {
+        assert_eq!(row[2..], [messages.into(), resumption.into(), 0_usize.into()]);
+    }
 }
