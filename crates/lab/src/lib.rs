@@ -22,6 +22,7 @@ mod seeded;
 mod table;
 
 pub mod art;
+pub mod attacker;
 pub mod concurrency;
 pub mod curves;
 pub mod group2018;

@@ -2,7 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "tests")]
 
+mod attacks;
+mod contributivity;
 mod costs;
+mod counts;
 mod oracle;
 mod oracle_insider;
 mod scenarios;
