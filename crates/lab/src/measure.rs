@@ -5,12 +5,16 @@
 //! it says otherwise, by member 0. Long functions tell how far they are ([`Progress`]).
 
 mod bytes;
+mod claims;
 mod closed_forms;
 mod ops;
+mod times;
 
 pub use bytes::{BYTE_SIZES, Bytes, bytes, bytes_table};
+pub use claims::claims_table;
 pub use closed_forms::{path_bytes, path_levels};
 pub use ops::{Recipients, Spread, UpdateOps, histogram_table, ops_table, update_ops};
+pub use times::{Fit, Primitives, primitives, times_tables, update_times};
 
 /// Told how much of how much is done.
 pub type Progress<'a> = &'a mut dyn FnMut(u64, u64);

@@ -15,6 +15,8 @@ pub(crate) enum Lab {
         #[arg(long, value_delimiter = ',', default_values_t = measure::BYTE_SIZES)]
         sizes: Vec<u32>,
     },
+    /// What was claimed in 2018, what is measured, and the verdict
+    Claims,
     /// Operations of an update: of its sender and of its recipients
     Ops {
         /// The numbers of members
@@ -26,6 +28,12 @@ pub(crate) enum Lab {
         /// Also print how many recipients need how many Diffie-Hellman operations in the last group
         #[arg(long)]
         histogram: bool,
+    },
+    /// How long updates take, and what each level of the tree adds
+    Times {
+        /// Up to two to the power of this many members
+        #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(2..=16))]
+        levels: u32,
     },
 }
 
@@ -74,6 +82,11 @@ impl Lab {
                 check_sizes(&sizes)?;
                 let table = behind_bar("bytes", output, |bar| measure::bytes_table(&sizes, bar))?;
                 print(&table, output)
+            }
+            Self::Claims => print(&behind_bar("claims", output, measure::claims_table)?, output),
+            Self::Times { levels } => {
+                let tables = behind_bar("times", output, |bar| measure::times_tables(levels, bar))?;
+                tables.iter().try_for_each(|table| print(table, output))
             }
             Self::Ops { sizes, sample, histogram } => {
                 check_sizes(&sizes)?;

@@ -31,6 +31,11 @@ pub fn path_bytes(protocol: &str, slot: u32, size: u32) -> Option<usize> {
     let levels = usize::try_from(path_levels(slot, size)).ok()?;
     let others = usize::try_from(size.checked_sub(1)?).ok()?;
     match protocol {
+        // Two bytes of length, then keys of 34 bytes each: one for each level and the leaf.
+        "art-draft01" => Some(2 + 34 * (levels + 1)),
+        "art-modern" => Some(length_bytes(33 * (levels + 1)) + 33 * (levels + 1)),
+        // The same keys, and for each level an ephemeral key, a secret and a tag.
+        "treekem-draft01" => Some(4 + 34 * (levels + 1) + 83 * levels),
         // A node: its key, and one HPKE ciphertext of 82 bytes in a vector.
         "rfc9420" => Some(length_bytes(117 * levels) + 117 * levels),
         "mkem" if others == 0 => Some(0),
@@ -59,8 +64,10 @@ mod tests {
     }
 
     #[test]
-    fn published_sizes_of_rfc_9420_come_out() {
-        let at = |size| path_bytes("rfc9420", 0, size);
-        assert_eq!([8, 64, 1000, 50_000].map(at), [353, 704, 1172, 1874].map(Some));
+    fn sizes_that_were_computed_elsewhere_come_out() {
+        let at = |protocol| [8, 64, 1000, 50_000].map(|size| path_bytes(protocol, 0, size));
+        assert_eq!(at("art-draft01"), [138, 240, 376, 580].map(Some));
+        assert_eq!(at("treekem-draft01"), [389, 740, 1208, 1910].map(Some));
+        assert_eq!(at("rfc9420"), [353, 704, 1172, 1874].map(Some));
     }
 }
