@@ -6,6 +6,7 @@ mod attacks;
 mod contributivity;
 mod costs;
 mod counts;
+mod invariant;
 mod oracle;
 mod oracle_insider;
 mod scenarios;
