@@ -122,7 +122,7 @@ fn go_on(
     let mut random = Seeded::new(seed);
     let mut tally = Tally { histories: 1, ..Tally::default() };
     for commit in 0..life.commits {
-        let act = act(&group, life, &mut random);
+        let act = random_act(&group, life.members_max, &mut random);
         let failed =
             |act: &Act, finding| Box::new(Failed { seed, commit, act: act.clone(), finding });
         let done = group.commit(&act).map_err(|it| failed(&act, Finding::Refused(it)))?;
@@ -152,10 +152,11 @@ fn take(from: &mut Vec<LeafIndex>, most: usize, random: &mut Seeded) -> Vec<Leaf
     (0..wanted).map(|_| from.swap_remove(random.below(from.len()))).collect()
 }
 
-/// Anything that the rules allow.
-fn act(group: &PaperGroup, life: Life, random: &mut Seeded) -> Act {
+/// Anything that the rules allow in a group of at most so many members.
+#[must_use]
+pub fn random_act(group: &PaperGroup, members_max: usize, random: &mut Seeded) -> Act {
     let mut others: Vec<LeafIndex> = group.members().collect();
-    let room = life.members_max.saturating_sub(others.len());
+    let room = members_max.saturating_sub(others.len());
     let kind = random.below(100);
     if kind < 10 && (room > 0 || others.len() > 1) {
         let comes_back = room == 0 || (others.len() > 1 && random.below(2) == 0);
@@ -166,7 +167,7 @@ fn act(group: &PaperGroup, life: Life, random: &mut Seeded) -> Act {
     let mut act = Act::empty(By::Member(committer));
     act.path = random.below(2) == 0;
     // One in three adds as many as there are, so that groups become large at all.
-    let adds = if random.below(3) == 0 { others.len() + 2 } else { 2 };
+    let adds = if random.below(3) == 0 { 2 * others.len() + 2 } else { 2 };
     match kind {
         10..35 => act.adds = random.below(room.min(adds) + 1),
         35..50 => act.removes = take(&mut others, 3, random),
@@ -207,9 +208,9 @@ pub fn histories(seeds: Range<u64>, members_max: usize) -> Result<Tally, Box<Fai
     })
 }
 
-/// The life of a seed: one in 32 may reach the most members, one in 16 half as many, and so on.
+/// The life of a seed: one in 32 may reach the most members, one in 32 half as many, then twice as
+/// many lives for each halving. The larger, the longer.
 fn life_of(seed: u64, members_max: usize) -> Life {
-    let halvings = (0..5).find(|bit| seed >> bit & 1 == 1).unwrap_or(5);
-    let members_max = (members_max >> (5 - halvings)).max(3);
-    Life { members_max, commits: 24 }
+    let halvings = (0..5).find(|bit| seed >> bit & 1 == 1).map_or(0, |bit| 5 - bit);
+    Life { members_max: (members_max >> halvings).max(3), commits: 8 << (5 - halvings) / 2 }
 }

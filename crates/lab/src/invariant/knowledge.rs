@@ -177,3 +177,105 @@ fn below(group: &PaperGroup, node: NodeIndex) -> ClientSet {
     leaves.filter_map(|leaf| group.at(leaf)).for_each(|client| set.insert(client));
     set
 }
+
+#[cfg(test)]
+mod tests {
+    use tree::LeafIndex;
+
+    use super::*;
+    use crate::invariant::{Act, By};
+
+    /// Eight members who have all committed, so that the tree is filled.
+    fn filled() -> (PaperGroup, Knowledge, Vec<LeafIndex>) {
+        let (mut group, mut knowledge) = PaperGroup::created(8).unwrap();
+        let leaves: Vec<LeafIndex> = group.members().collect();
+        for leaf in &leaves {
+            knowledge.follow(&group.commit(&Act::empty(By::Member(*leaf))).unwrap());
+        }
+        assert_eq!(knowledge.verify(&group), Ok(15));
+        (group, knowledge, leaves)
+    }
+
+    /// What [`Knowledge::verify`] says of a tree that was changed against the rules.
+    fn found(group: &PaperGroup, knowledge: &Knowledge) -> Broken {
+        knowledge.verify(group).unwrap_err()
+    }
+
+    #[test]
+    fn a_remove_that_does_not_blank_is_found() {
+        let (mut group, mut knowledge, leaves) = filled();
+        // As in 2018: the remover takes the slot over, with a key of its choice.
+        let removed = group.at(leaves[2]).unwrap();
+        let successor = group.client();
+        let done = group.replace_without_blanking(leaves[2], successor);
+        knowledge.follow(&done);
+        let outsider = found(&group, &knowledge);
+        assert!(matches!(outsider, Broken::Outsider(_, client) if client == removed));
+        assert_eq!(knowledge.outsiders(&group).len(), 3);
+        // Nor does a path of somebody far away help: it is encrypted to what the removed one knows.
+        let done = group.commit(&Act::empty(By::Member(leaves[7]))).unwrap();
+        knowledge.follow(&done);
+        assert!(knowledge.knows_epoch(removed));
+    }
+
+    #[test]
+    fn a_joiner_that_nobody_notes_as_unmerged_is_found() {
+        let (mut group, mut knowledge, leaves) = filled();
+        let mut act = Act::empty(By::Member(leaves[0]));
+        act.removes.push(leaves[5]);
+        knowledge.follow(&group.commit(&act).unwrap());
+        let done = group.commit(&Act::empty(By::Member(leaves[4]))).unwrap();
+        knowledge.follow(&done);
+        assert!(knowledge.verify(&group).is_ok());
+        let joiner = group.client();
+        knowledge.follow(&group.replace_without_blanking(leaves[5], joiner));
+        let uninformed = found(&group, &knowledge);
+        assert!(matches!(uninformed, Broken::Uninformed(_, client) if client == joiner));
+    }
+
+    #[test]
+    fn a_path_for_somebody_else_is_a_double_join() {
+        let (mut group, mut knowledge, leaves) = filled();
+        let setter = group.at(leaves[0]).unwrap();
+        let mut done = group.commit(&Act::empty(By::Member(leaves[6]))).unwrap();
+        // The path of leaf 6, made by somebody else.
+        done.sender = setter;
+        knowledge.follow(&done);
+        // Its leaf and the two nodes above: the setter is below the root, but not below these.
+        let outsiders = knowledge.outsiders(&group);
+        assert_eq!(outsiders.iter().map(|(_, it)| *it).collect::<Vec<_>>(), [setter; 3]);
+        assert!(knowledge.verify(&group).is_err());
+    }
+
+    #[test]
+    fn a_path_that_a_removed_member_can_read_is_found() {
+        let (mut group, mut knowledge, leaves) = filled();
+        let removed = group.at(leaves[3]).unwrap();
+        let root = group.tree().size().root();
+        let old = group.key(root).unwrap();
+        let mut act = Act::empty(By::Member(leaves[0]));
+        act.removes.push(leaves[3]);
+        let mut done = group.commit(&act).unwrap();
+        let right = knowledge.clone();
+        let mut honest = right.clone();
+        honest.follow(&done);
+        assert!(honest.verify(&group).is_ok() && !honest.knows_epoch(removed));
+        done.path.as_mut().unwrap().last_mut().unwrap().recipients.push(old);
+        knowledge.follow(&done);
+        assert!(knowledge.knows_epoch(removed));
+        assert_eq!(found(&group, &knowledge), Broken::Outsider(root, removed));
+    }
+
+    #[test]
+    fn a_stolen_state_is_an_outsider_until_its_owner_commits() {
+        let (mut group, mut knowledge, leaves) = filled();
+        let (owner, thief) = (group.at(leaves[4]).unwrap(), group.client());
+        knowledge.leak(owner, thief);
+        assert!(matches!(found(&group, &knowledge), Broken::Outsider(_, it) if it == thief));
+        knowledge.follow(&group.commit(&Act::empty(By::Member(leaves[1]))).unwrap());
+        assert!(knowledge.knows_epoch(thief));
+        knowledge.follow(&group.commit(&Act::empty(By::Member(leaves[4]))).unwrap());
+        assert!(!knowledge.knows_epoch(thief));
+        assert!(knowledge.verify(&group).is_ok());
+    }
+}

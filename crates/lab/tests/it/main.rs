@@ -3,10 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod attacks;
+mod concurrency;
 mod contributivity;
 mod costs;
 mod counts;
+mod curves;
+mod double_join;
 mod invariant;
+mod malicious_adder;
 mod oracle;
 mod oracle_insider;
+mod real_keys;
 mod scenarios;
