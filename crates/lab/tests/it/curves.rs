@@ -10,8 +10,12 @@ fn at(points: &[Point], at: usize) -> Cost {
 
 /// `value` is within three percent of what was simulated for the slides' curves.
 fn assert_close(value: f64, simulated: f64, what: &str) {
+    assert_within(0.03, (value, simulated), what);
+}
+
+fn assert_within(share: f64, (value, simulated): (f64, f64), what: &str) {
     let off = (value - simulated).abs() / simulated;
-    assert!(off < 0.03, "{what}: {value} against {simulated}");
+    assert!(off < share, "{what}: {value} against {simulated}");
 }
 
 #[test]
@@ -28,7 +32,9 @@ fn the_warm_up_curves_of_ietf_103_are_reproduced() {
     ];
     for (members, mean, max) in simulated {
         assert_close(at(&warm, members).mean, mean, &format!("the mean at {members}, warm"));
-        assert_close(at(&warm, members).max, max, &format!("the maximum at {members}, warm"));
+        // Of the maxima there are twelve lives, rounded.
+        let what = format!("the maximum at {members}, warm");
+        assert_within(0.05, (at(&warm, members).max, max), &what);
     }
     for (members, mean) in
         [(1, 667.0), (5, 273.0), (10, 142.0), (20, 78.0), (50, 32.0), (100, 19.6)]

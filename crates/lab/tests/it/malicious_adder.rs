@@ -177,6 +177,7 @@ fn a_true_tree_of_another_epoch_and_stale_leaves_are_refused() {
     assert!(scene.nodes[5].is_none(), "blank since leaf 3 went");
     let mut parent = scene.parent(11).clone();
     parent.encryption_key = vec![9; 32].into();
+    parent.unmerged_leaves = vec![3];
     scene.nodes[5] = Some(Node::Parent(Arc::new(parent)));
     let refused = scene.join(false);
     assert!(
