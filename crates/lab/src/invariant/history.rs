@@ -212,5 +212,5 @@ pub fn histories(seeds: Range<u64>, members_max: usize) -> Result<Tally, Box<Fai
 /// many lives for each halving. The larger, the longer.
 fn life_of(seed: u64, members_max: usize) -> Life {
     let halvings = (0..5).find(|bit| seed >> bit & 1 == 1).map_or(0, |bit| 5 - bit);
-    Life { members_max: (members_max >> halvings).max(3), commits: 8 << (5 - halvings) / 2 }
+    Life { members_max: (members_max >> halvings).max(3), commits: 8 << ((5 - halvings) / 2) }
 }

@@ -20,7 +20,7 @@ fn assert_within(share: f64, (value, simulated): (f64, f64), what: &str) {
 
 #[test]
 fn the_warm_up_curves_of_ietf_103_are_reproduced() {
-    let [warm, empty] = at_ietf_103(100);
+    let [warm, empty] = at_ietf_103(400);
     // The mean of the means and of the maxima, as the slides' curves were simulated before.
     let simulated = [
         (50, 29.9, 67.0),
@@ -36,10 +36,19 @@ fn the_warm_up_curves_of_ietf_103_are_reproduced() {
         let what = format!("the maximum at {members}, warm");
         assert_within(0.05, (at(&warm, members).max, max), &what);
     }
-    for (members, mean) in
-        [(1, 667.0), (5, 273.0), (10, 142.0), (20, 78.0), (50, 32.0), (100, 19.6)]
-    {
-        assert_close(at(&empty, members).mean, mean, &format!("the mean at {members}, empty"));
+    // Early, lives differ so much that a mean of twelve is off by more: each share is twice the
+    // deviation of such a mean, where that is more than three percent.
+    let simulated = [
+        (1, 667.0, 0.03),
+        (5, 273.0, 0.22),
+        (10, 142.0, 0.16),
+        (20, 78.0, 0.13),
+        (50, 32.0, 0.03),
+        (100, 19.6, 0.03),
+    ];
+    for (members, mean, share) in simulated {
+        let what = format!("the mean at {members}, empty");
+        assert_within(share, (at(&empty, members).mean, mean), &what);
     }
     // Both ends do not depend on who comes when.
     let exactly = |cost: Cost, mean: f64, max: f64, min: f64| {
