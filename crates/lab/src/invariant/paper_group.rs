@@ -390,26 +390,6 @@ impl PaperGroup {
     }
 }
 
-#[cfg(test)]
-impl PaperGroup {
-    /// Puts somebody else at a leaf, against the rules: what is above stays as it is.
-    pub(super) fn replace_without_blanking(&mut self, leaf: LeafIndex, client: Client) -> Done {
-        let key = self.next_key();
-        self.tree.set_leaf(leaf, leaf_node(client, key, LeafNodeSource::Update));
-        let sender = self.seats.iter().flatten().next().copied().unwrap();
-        self.seats[usize::try_from(leaf.as_u32()).unwrap()] = Some(client);
-        Done {
-            sender,
-            is_external: false,
-            path: None,
-            added: vec![client],
-            leaf_keys: vec![(key, client)],
-            path_bytes: 0,
-            update_bytes: 0,
-        }
-    }
-}
-
 /// The length of an encoding.
 fn byte_count(value: &impl Encode) -> u64 {
     u64::try_from(value.to_bytes().len()).expect("a length fits")
@@ -442,6 +422,29 @@ mod tests {
     use wire::{UpdatePath, UpdatePathNode};
 
     use super::*;
+
+    impl PaperGroup {
+        /// Puts somebody else at a leaf, against the rules: what is above stays as it is.
+        pub(in crate::invariant) fn replace_without_blanking(
+            &mut self,
+            leaf: LeafIndex,
+            client: Client,
+        ) -> Done {
+            let key = self.next_key();
+            self.tree.set_leaf(leaf, leaf_node(client, key, LeafNodeSource::Update));
+            let sender = self.seats.iter().flatten().next().copied().unwrap();
+            self.seats[usize::try_from(leaf.as_u32()).unwrap()] = Some(client);
+            Done {
+                sender,
+                is_external: false,
+                path: None,
+                added: vec![client],
+                leaf_keys: vec![(key, client)],
+                path_bytes: 0,
+                update_bytes: 0,
+            }
+        }
+    }
 
     #[test]
     fn the_bytes_of_a_path_are_those_of_its_encoding() {
