@@ -16,6 +16,8 @@ use tree::LeafIndex;
 
 use crate::curves::{Cost, Order, costs, parents_that_could_be_filled};
 use crate::invariant::{Act, By, Client, Knowledge, PaperGroup, PathOf2018, TreeOf2018};
+use crate::measure::Progress;
+use crate::{Cell, Failure, Table};
 
 /// What a variant costs and leaves.
 #[derive(Clone, Debug)]
@@ -60,6 +62,48 @@ pub fn compare(members: usize, updaters: usize) -> Result<Vec<Variant>, tree::Er
         one_by_one(members, &order, Retry::AtOnce)?,
         one_by_one(members, &order, Retry::InTurn)?,
     ])
+}
+
+/// All variants for each of these numbers of updaters, as a table.
+pub fn table(members: usize, updaters: &[usize], progress: Progress<'_>) -> Result<Table, Failure> {
+    let title = format!("Several update in one epoch, two of them compromised: {members} members");
+    let columns = [
+        "updaters",
+        "variant",
+        "messages",
+        "bytes",
+        "rounds",
+        "blanks",
+        "next mean",
+        "next max",
+        "heals",
+        "others heal",
+        "again heals",
+    ];
+    let mut table = Table::new("concurrency", &title, &columns);
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let all = count(updaters.len());
+    for (done, updaters) in updaters.iter().enumerate() {
+        let variants = compare(members, *updaters);
+        for row in variants.map_err(|error| Failure::Message(error.to_string()))? {
+            let yes = |it: bool| Cell::from(if it { "yes" } else { "no" });
+            table.row([
+                row.updaters.into(),
+                row.name.into(),
+                row.messages.into(),
+                row.bytes.into(),
+                row.rounds.into(),
+                row.blanks.into(),
+                row.next.mean.into(),
+                row.next.max.into(),
+                yes(row.heals),
+                yes(row.heals_by_others),
+                yes(row.heals_by_again),
+            ]);
+        }
+        progress(count(done + 1), all);
+    }
+    Ok(table)
 }
 
 /// Everybody but the first two, for whoever looks whether others can heal what those two did not.

@@ -9,17 +9,23 @@
 //!   tree with and without its top filled.
 //! * [`rfc_9420`]: the same question for the tree of today, moved by the tree crate.
 //! * [`healing`]: policies for who commits when, with their bytes and what they leave.
+//! * [`first_days`]: what early renewals are worth before everybody has had a turn.
 //! * [`worst_case`]: many are added, nobody else ever speaks, and what helps.
+//! * [`tables`]: all of it, to be printed.
 
 mod ietf_103;
 mod policies;
 mod rfc_9420;
+mod tables;
 
 use crate::Seeded;
 
 pub use ietf_103::{at_ietf_103, ietf_103};
-pub use policies::{Book, Helped, Policy, healing, warm_up_with_book, worst_case};
+pub use policies::{
+    Book, FirstDays, Helped, Policy, first_days, healing, warm_up_with_book, worst_case,
+};
 pub use rfc_9420::{Curve, costs, parents_that_could_be_filled, rfc_9420};
+pub use tables::tables;
 
 /// What the next commit costs, over all members that might make it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

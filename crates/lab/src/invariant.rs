@@ -22,7 +22,7 @@ pub(crate) mod shape;
 mod tree_of_2018;
 
 pub use client_set::{Client, ClientSet};
-pub use history::{Failed, Finding, Life, Tally, chaos, histories, live, random_act};
+pub use history::{Failed, Finding, Life, Tally, chaos, histories, live, random_act, table};
 pub use knowledge::{Broken, Knowledge};
 pub use paper_group::{Act, By, Done, KeyNumber, PaperGroup, PathStep};
 pub use tree_of_2018::{PathOf2018, TreeOf2018};

@@ -92,8 +92,12 @@ impl Ledger {
 /// How many Update proposals an always-online member commits at once.
 const BATCH: usize = 32;
 
-/// Of the members, how many come online soon if only a few do: one in so many.
-const FEW: usize = 16;
+/// If only a few renew early: how many have then committed, the creator among them.
+const FEW: [(usize, &str, &str); 3] = [
+    (4, "few-4", "3 commit once, far apart"),
+    (16, "few-16", "15 commit once, far apart"),
+    (64, "few-64", "63 commit once, far apart"),
+];
 
 /// The policies for a group of so many members that was just created, and for one that grows.
 pub fn healing(members: usize) -> Result<Vec<Policy>, tree::Error> {
@@ -116,9 +120,12 @@ pub fn healing(members: usize) -> Result<Vec<Policy>, tree::Error> {
     let mut ledger = Ledger::of((ledger.group, ledger.knowledge));
     ledger.update(&spread)?;
     rows.push(ledger.close("filled", "each commits once more, in the tree that is filled now")?);
-    let mut ledger = created()?;
-    ledger.update(&spread[..members / FEW])?;
-    rows.push(ledger.close("few-spread", "one in 16 commits once, neighbours far apart")?);
+    for (count, name, title) in FEW {
+        let mut ledger = created()?;
+        // The creator, who comes first, has just committed.
+        ledger.update(&spread[1..count.clamp(1, members)])?;
+        rows.push(ledger.close(name, title)?);
+    }
     rows.push(batches(created()?)?.close("batches", "Update proposals, 32 to a commit by one")?);
     rows.push(growing(members)?.close("on-join", "added one by one, each commits on joining")?);
     let mut ledger = Ledger::of(PaperGroup::new());
@@ -165,8 +172,8 @@ pub struct Book {
     pub warm: Cost,
     /// Double joins that the creator has then.
     pub double_joins: usize,
-    /// After how many updates at random there are none left.
-    pub updates_until_clean: usize,
+    /// After how many updates at random there are none left, on average.
+    pub updates_until_clean: f64,
     /// What the next update costs if the creator is evicted at once, and all it knows blanked.
     pub after_eviction: Cost,
     /// After how many updates of members far apart the top levels are filled again.
@@ -175,22 +182,30 @@ pub struct Book {
     pub ciphertexts_until_filled: u64,
 }
 
+/// How many lives the mean is taken of.
+const BOOK_RUNS: u32 = 16;
+
 /// Looks at the warm-up of so many levels.
 #[must_use]
 pub fn warm_up_with_book(members: usize, levels: u32) -> Book {
     let mut tree = TreeOf2018::blank(members);
     let bytes = tree.set_top(levels, Client(0));
-    let (warm, double_joins) = (Cost::of(&tree.costs()), tree.double_joins());
+    let (warm, double_joins) = (Cost::of(&tree.costs()), tree.known_beside(0));
     let mut evicted = tree.clone();
-    let mut updates_until_clean = 0;
-    for leaf in Order::Random(1).of(members) {
-        if tree.double_joins() == 0 {
-            break;
+    let runs = (0..BOOK_RUNS).map(|seed| {
+        let mut tree = tree.clone();
+        let mut online = Order::Random(u64::from(seed)).of(members).into_iter();
+        let mut updates = 0_u32;
+        while tree.known_beside(0) > 0
+            && let Some(leaf) = online.next()
+        {
+            let path = tree.update(leaf);
+            tree.merge(&[path]);
+            updates += 1;
         }
-        let path = tree.update(leaf);
-        tree.merge(&[path]);
-        updates_until_clean += 1;
-    }
+        f64::from(updates)
+    });
+    let updates_until_clean = runs.sum::<f64>() / f64::from(BOOK_RUNS);
     evicted.evict(0);
     let after_eviction = Cost::of(&evicted.costs());
     let (mut updates_until_filled, mut ciphertexts_until_filled) = (0, 0);
@@ -213,6 +228,47 @@ pub fn warm_up_with_book(members: usize, levels: u32) -> Book {
         updates_until_filled,
         ciphertexts_until_filled,
     }
+}
+
+/// The first days of a group that was created at once: some members renew their keys early, then
+/// three others commit in turn, as administrators do.
+#[derive(Clone, Copy, Debug)]
+pub struct FirstDays {
+    /// How many renew early, far apart.
+    pub early: usize,
+    /// How many commits the three make.
+    pub commits: usize,
+    /// Bytes of the early paths.
+    pub early_bytes: u64,
+    /// Bytes of the paths of the three.
+    pub commit_bytes: u64,
+}
+
+/// Looks at the first days with no, 3, 15 and 63 early renewals, for each number of commits.
+pub fn first_days(members: usize, commits: &[usize]) -> Result<Vec<FirstDays>, tree::Error> {
+    let (group, _) = PaperGroup::created(members)?;
+    let leaves: Vec<LeafIndex> = group.members().collect();
+    let spread = Order::Spread.of(members);
+    let three: Vec<usize> = Order::Random(7).of(members).into_iter().take(3).collect();
+    let mut rows = Vec::new();
+    for early in [0, 3, 15, 63].into_iter().filter(|early| early + 1 < members) {
+        let mut warmed = group.clone();
+        let commit = |group: &mut PaperGroup, member: usize| {
+            group.commit(&Act::empty(By::Member(leaves[member]))).map(|done| done.path_bytes)
+        };
+        let mut early_bytes = 0;
+        for member in &spread[1..=early] {
+            early_bytes += commit(&mut warmed, *member)?;
+        }
+        for &commits in commits {
+            let (mut group, mut commit_bytes) = (warmed.clone(), 0);
+            for member in three.iter().cycle().take(commits) {
+                commit_bytes += commit(&mut group, *member)?;
+            }
+            rows.push(FirstDays { early, commits, early_bytes, commit_bytes });
+        }
+    }
+    Ok(rows)
 }
 
 /// What helps after the worst case.

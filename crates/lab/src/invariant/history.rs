@@ -8,7 +8,8 @@ use std::thread;
 use tree::LeafIndex;
 
 use super::{Act, Broken, By, Knowledge, PaperGroup};
-use crate::Seeded;
+use crate::measure::Progress;
+use crate::{Failure, Seeded, Table};
 
 /// What a life may be like.
 #[derive(Clone, Copy, Debug)]
@@ -55,6 +56,40 @@ impl Tally {
             members_max: self.members_max.max(other.members_max),
             compared: self.compared + other.compared,
         }
+    }
+}
+
+/// Lives through so many histories of at most so many members, and reports them as a table.
+pub fn table(count: u64, members_max: usize, progress: Progress<'_>) -> Result<Table, Failure> {
+    const AT_ONCE: u64 = 256;
+    let mut tally = Tally::default();
+    while tally.histories < count {
+        let next = (tally.histories + AT_ONCE).min(count);
+        let lived = histories(tally.histories..next, members_max);
+        tally = tally.and(lived.map_err(|failed| Failure::Message(failed.to_string()))?);
+        progress(tally.histories, count);
+    }
+    Ok(tally.table())
+}
+
+impl Tally {
+    fn table(&self) -> Table {
+        let title = "Who knows which node's key: random lives without a finding";
+        let mut table = Table::new("invariant", title, &["what", "count"]);
+        for (what, count) in [
+            ("lives", self.histories),
+            ("commits", self.commits),
+            ("commits without a path", self.without_path),
+            ("external commits", self.external),
+            ("added", self.added),
+            ("removed", self.removed),
+            ("updated by proposal", self.updated),
+            ("members at most", self.members_max),
+            ("nodes compared", self.compared),
+        ] {
+            table.row([what.into(), count.into()]);
+        }
+        table
     }
 }
 

@@ -4,6 +4,8 @@
 //! The secret of each node on a path is the hash of the one below, and is encrypted to the
 //! resolution of the copath child as it was when the path was made.
 
+use std::collections::BTreeSet;
+
 use super::shape::Shape;
 use super::{Client, ClientSet};
 
@@ -115,21 +117,30 @@ impl TreeOf2018 {
         bytes
     }
 
+    /// The nodes whose keys a member knows without being below them.
+    fn beside(&self, leaf: usize) -> Vec<usize> {
+        let above: BTreeSet<usize> = self.shape.path(leaf).into_iter().map(|it| it.0).collect();
+        let is_known = |it: &ClientSet| it.contains(Client(leaf));
+        let known = (0..self.holders.len())
+            .filter(|node| self.holders[*node].as_ref().is_some_and(is_known));
+        known.filter(|node| !above.contains(node) && *node != self.shape.leaf(leaf)).collect()
+    }
+
+    /// How many nodes there are whose keys a member knows without being below them.
+    #[must_use]
+    pub fn known_beside(&self, leaf: usize) -> usize {
+        self.beside(leaf).len()
+    }
+
     /// Blanks a member's leaf, its path, and every node whose key it knows: what the book of owners
     /// asks for when a member leaves. Returns how many nodes beside its path.
     pub fn evict(&mut self, leaf: usize) -> usize {
-        let path = self.shape.path(leaf);
-        let mut beside = 0;
-        for node in 0..self.holders.len() {
-            let is_above = path.iter().any(|(above, _)| *above == node);
-            let is_known = |it: &ClientSet| it.contains(Client(leaf));
-            if is_above || self.holders[node].as_ref().is_some_and(is_known) {
-                let is_beside = !is_above && self.shape.leaf(leaf) != node;
-                beside += usize::from(is_beside);
-                self.holders[node] = None;
-            }
+        let beside = self.beside(leaf);
+        let path = self.shape.path(leaf).into_iter().map(|(node, _)| node);
+        for node in path.chain([self.shape.leaf(leaf)]).chain(beside.iter().copied()) {
+            self.holders[node] = None;
         }
-        beside
+        beside.len()
     }
 
     /// Pairs of a node and somebody who knows its key without being below: double joins.
