@@ -40,4 +40,4 @@ pub const MODERN_WITHOUT_BOOK: GroupProtocol<ArtTree> = GroupProtocol::new(
 );
 
 #[cfg(test)]
-mod known_answers;
+mod tests;

@@ -7,6 +7,7 @@
 mod bytes;
 mod claims;
 mod closed_forms;
+pub mod closed_forms_2018;
 mod ops;
 mod times;
 

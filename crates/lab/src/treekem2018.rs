@@ -18,4 +18,4 @@ pub const DRAFT01: GroupProtocol<HashTree> = GroupProtocol::new(
 );
 
 #[cfg(test)]
-mod known_answers;
+mod tests;

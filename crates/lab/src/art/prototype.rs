@@ -17,7 +17,7 @@ mod thrift;
 mod warm;
 
 #[cfg(test)]
-mod known_answers;
+mod tests;
 
 use crypto::{AeadId, Random, Secret};
 

@@ -16,7 +16,7 @@ pub fn path_levels(mut slot: u32, mut size: u32) -> u32 {
 }
 
 /// How many bytes a variable-size integer takes that encodes this length (RFC 9420, section 2.1.2).
-fn length_bytes(length: usize) -> usize {
+pub(super) fn length_bytes(length: usize) -> usize {
     match length {
         0..64 => 1,
         64..16384 => 2,
@@ -41,7 +41,7 @@ pub fn path_bytes(protocol: &str, slot: u32, size: u32) -> Option<usize> {
         "mkem" if others == 0 => Some(0),
         "mkem" => Some(32 + 48 * others),
         "mkem-hpke" => Some(80 * others),
-        _ => None,
+        _ => super::closed_forms_2018::path_bytes(protocol, slot, size),
     }
 }
 

@@ -15,3 +15,4 @@ mod oracle;
 mod oracle_insider;
 mod real_keys;
 mod scenarios;
+mod sizes_2018;

@@ -4,10 +4,12 @@ use crypto::{HpkeKeyPair, KemId, Secret};
 use testkit::to_hex;
 
 use super::keys::{Mine, Theirs, initiate, next_stage_key, respond, tag};
-use super::thrift::{Update, tree_bytes};
+use super::thrift::{Setup, Update, pair as thrift_pair, read_pair, tree_bytes};
 use crate::Tools;
 use crate::art::{ArtTree, Derivation};
 use crate::group2018::KeyTree;
+use crate::measure::BYTE_SIZES;
+use crate::measure::closed_forms_2018::setup_bytes;
 
 fn pair(tools: &Tools, byte: u8) -> HpkeKeyPair {
     let private_key = Secret::from_slice(&[byte; 32]);
@@ -87,4 +89,43 @@ fn stage_keys_updates_and_tags_are_those_of_the_program() {
         let stage_key = next_stage_key(suite, &stage_key, tree.nodes(), &identities).unwrap();
         assert_eq!(to_hex(stage_key.expose()), known.stage_key_1);
     }
+}
+
+/// Whether they were ever used does not show in the length of keys.
+#[test]
+fn setup_messages_of_every_listed_size_are_as_long_as_the_closed_form_and_come_back() {
+    for size in BYTE_SIZES {
+        let members = usize::try_from(size).unwrap();
+        let key = |number: usize| {
+            let bytes = u64::try_from(number).unwrap().to_be_bytes();
+            [bytes.as_slice(), &[7; 24]].concat()
+        };
+        let setup = Setup {
+            identity_keys: (0..members).map(key).collect(),
+            prekeys: (1..members).map(|number| key(number).into()).collect(),
+            setup_key: key(0).into(),
+            tree: (0..2 * members - 1).map(|number| key(number).into()).collect(),
+        };
+        let message = thrift_pair(&setup.to_bytes().unwrap(), &[0; 64]);
+        assert_eq!(Some(message.len()), setup_bytes("art-prototype", size), "{size}");
+        let (signed, signature) = read_pair(&message).unwrap();
+        assert_eq!(signature, [0; 64]);
+        assert_eq!(Setup::from_bytes(signed).unwrap(), setup);
+    }
+}
+
+#[test]
+fn thrift_has_one_form() {
+    let update = Update { leaf: 300, path: vec![vec![1; 32].into(), vec![2; 32].into()] };
+    let bytes = update.to_bytes();
+    assert_eq!(Update::from_bytes(&bytes).unwrap(), update);
+    for position in 0..bytes.len() {
+        assert!(Update::from_bytes(&bytes[..position]).is_err(), "{position}");
+    }
+    let longer = [bytes.as_slice(), &[0]].concat();
+    assert!(Update::from_bytes(&longer).is_err());
+    // The same number with an odd zigzag would be negative.
+    let mut negative = bytes.clone();
+    negative[1] |= 1;
+    assert!(Update::from_bytes(&negative).is_err());
 }
