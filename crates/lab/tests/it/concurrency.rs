@@ -1,6 +1,7 @@
 //! Several members update in one epoch.
 
 use lab::concurrency::{Variant, compare};
+use lab::{Adversary, Circle, PROTOCOLS, Protocol, Seeded, Tools};
 
 fn of<'a>(variants: &'a [Variant], name: &str) -> &'a Variant {
     variants.iter().find(|variant| variant.name == name).unwrap()
@@ -40,4 +41,45 @@ fn each_variant_pays_in_another_coin() {
     // A leaf of 189 bytes, and six nodes of one ciphertext each.
     assert_eq!(in_turn.bytes, 8 * (189 + 704));
     assert_eq!(retry.bytes, 36 * (189 + 704));
+}
+
+/// A thief with the states of members 0 and 1, in a group in which all have updated.
+fn robbed(protocol: &'static dyn Protocol) -> (Circle, Box<dyn Adversary>, Seeded) {
+    let (tools, mut random) = (Tools::new().unwrap(), Seeded::new(8));
+    let mut circle = Circle::new(protocol, &tools, 8, &mut random).unwrap();
+    (0..8).for_each(|slot| drop(circle.update(slot, &mut random).unwrap()));
+    let loot = [0, 1].map(|slot| circle.member(slot).unwrap().compromise());
+    let thief = protocol.adversary(&tools, loot.into()).unwrap();
+    (circle, thief, random)
+}
+
+fn knows(thief: &dyn Adversary, circle: &Circle) -> bool {
+    let secret = circle.agreement().unwrap();
+    thief.epoch_secret().is_some_and(|guess| guess == secret)
+}
+
+/// What is found on paper, with real keys and for every group key agreement of the laboratory.
+#[test]
+fn real_updates_that_are_merged_do_not_throw_a_thief_of_two_states_out() {
+    let mut merged = Vec::new();
+    for &protocol in PROTOCOLS {
+        let name = protocol.name();
+        let (mut circle, mut thief, mut random) = robbed(protocol);
+        assert!(knows(&*thief, &circle), "{name}: the stolen epoch");
+        if protocol.is_mergeable() {
+            merged.push(name);
+            let updates =
+                [0, 1].map(|slot| circle.member(slot).unwrap().update(&mut random).unwrap());
+            let updates = updates.map(|sent| sent.message);
+            circle.deliver_merged(&updates).unwrap();
+            thief.read_merged(&updates);
+            assert!(knows(&*thief, &circle), "{name}: after both have updated at once");
+        }
+        for slot in [0, 1] {
+            let sent = circle.update(slot, &mut random).unwrap();
+            thief.read(&sent.message);
+        }
+        assert!(!knows(&*thief, &circle), "{name}: after one has updated and then the other");
+    }
+    assert!(merged.iter().any(|name| name.starts_with("treekem")), "{merged:?}");
 }
