@@ -23,4 +23,6 @@ mod rules_members;
 mod rules_path;
 mod rules_proposal;
 mod rules_tree;
+mod small_trees;
 mod structure;
+mod tree_math;
