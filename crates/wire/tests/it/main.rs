@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
+mod exhaustive;
 mod limits;
 
 use codec::{Decode, DecodeErrorKind, Encode, Opaque};
