@@ -24,6 +24,7 @@ mod table;
 pub mod art;
 pub mod attacker;
 pub mod concurrency;
+pub mod conversation;
 pub mod curves;
 pub mod group2018;
 pub mod invariant;

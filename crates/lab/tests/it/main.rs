@@ -5,6 +5,7 @@
 mod attacks;
 mod concurrency;
 mod contributivity;
+mod conversations;
 mod costs;
 mod counts;
 mod curves;
