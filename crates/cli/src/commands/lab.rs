@@ -17,6 +17,30 @@ pub(crate) enum Lab {
     },
     /// What was claimed in 2018, what is measured, and the verdict
     Claims,
+    /// Several members update in one epoch: what each way costs, leaves and heals
+    Concurrency {
+        /// How many members the group has
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(4..=5000))]
+        members: u32,
+        /// How many of them update
+        #[arg(long, value_delimiter = ',', default_values_t = [2, 4, 8, 32])]
+        updaters: Vec<u32>,
+    },
+    /// What the next commit costs as members come online, and under policies for who updates when
+    Curves {
+        /// How many members the group has
+        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(4..=5000))]
+        members: u32,
+    },
+    /// Random lives of groups, after each commit of which it is compared who knows which key
+    Invariant {
+        /// How many lives
+        #[arg(long, default_value_t = 10_000)]
+        lives: u64,
+        /// How many members a group has at most
+        #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(3..=5000))]
+        members: u32,
+    },
     /// Operations of an update: of its sender and of its recipients
     Ops {
         /// The numbers of members
@@ -84,6 +108,24 @@ impl Lab {
                 print(&table, output)
             }
             Self::Claims => print(&behind_bar("claims", output, measure::claims_table)?, output),
+            Self::Concurrency { members, updaters } => {
+                let updaters: Vec<usize> = updaters.into_iter().map(number).collect();
+                let table = behind_bar("variants", output, |bar| {
+                    lab::concurrency::table(number(members), &updaters, bar)
+                })?;
+                print(&table, output)
+            }
+            Self::Curves { members } => {
+                let tables =
+                    behind_bar("curves", output, |bar| lab::curves::tables(number(members), bar))?;
+                tables.iter().try_for_each(|table| print(table, output))
+            }
+            Self::Invariant { lives, members } => {
+                let table = behind_bar("lives", output, |bar| {
+                    lab::invariant::table(lives, number(members), bar)
+                })?;
+                print(&table, output)
+            }
             Self::Times { levels } => {
                 let tables = behind_bar("times", output, |bar| measure::times_tables(levels, bar))?;
                 tables.iter().try_for_each(|table| print(table, output))
@@ -102,6 +144,11 @@ impl Lab {
             }
         }
     }
+}
+
+/// A number of members, as an index counts them.
+fn number(members: u32) -> usize {
+    usize::try_from(members).unwrap_or(usize::MAX)
 }
 
 /// Groups that fit into a machine's memory, and have somebody to talk to.
