@@ -1,5 +1,7 @@
 //! `conclave lab`: group key agreements compared, attacked and measured.
 
+mod oracle;
+
 use crate::failure::Failure;
 use crate::output::Output;
 use crate::progress::Progress;
@@ -59,6 +61,8 @@ pub(crate) enum Lab {
         #[arg(long, default_value_t = 12, value_parser = clap::value_parser!(u32).range(2..=16))]
         levels: u32,
     },
+    /// What a stolen state tells: forward secrecy and post-compromise security
+    Oracle(oracle::Oracle),
 }
 
 /// What went wrong in the laboratory is a result that does not hold.
@@ -102,6 +106,7 @@ pub(crate) fn print(table: &Table, output: &mut Output) -> Result<(), Failure> {
 impl Lab {
     pub(crate) fn run(self, output: &mut Output) -> Result<(), Failure> {
         match self {
+            Self::Oracle(oracle) => oracle.run(output),
             Self::Bytes { sizes } => {
                 check_sizes(&sizes)?;
                 let table = behind_bar("bytes", output, |bar| measure::bytes_table(&sizes, bar))?;

@@ -245,11 +245,15 @@ impl Audit<'_> {
         if scope.wants(Property::FreshLeaf) {
             self.leaf_keys_are_fresh()?;
         }
-        if scope.wants(Property::TreeInvariant) {
-            self.tree_invariant(&mut counts)?;
-        }
-        if scope.wants(Property::Outsiders) {
-            self.outsiders_learn_nothing(&mut counts)?;
+        if scope.wants(Property::TreeInvariant) || scope.wants(Property::Outsiders) {
+            let kept = self.seen.iter().map(|seen| self.graph.closure(seen.iter()));
+            let kept: Vec<_> = kept.collect();
+            if scope.wants(Property::TreeInvariant) {
+                self.tree_invariant(&kept, &mut counts)?;
+            }
+            if scope.wants(Property::Outsiders) {
+                self.outsiders_learn_nothing(&kept, &mut counts)?;
+            }
         }
         if scope.wants(Property::Secrecy) || scope.wants(Property::Search) {
             self.leaks_expose_what_they_should(scope, &mut counts)?;
@@ -338,11 +342,10 @@ impl Audit<'_> {
     }
 
     /// P4.
-    fn tree_invariant(&self, counts: &mut Counts) -> Result<(), Finding> {
+    fn tree_invariant(&self, kept: &[Knowledge], counts: &mut Counts) -> Result<(), Finding> {
         let newest = self.history.newest();
         let Some(epoch) = self.history.epochs.last() else { return Ok(()) };
-        for (person, seen) in self.seen.iter().enumerate() {
-            let knowledge = self.graph.closure(seen.iter());
+        for (person, knowledge) in kept.iter().enumerate() {
             let leaks = self.history.leaks.iter();
             let rows = leaks.filter(|leak| leak.person == person && leak.epoch == newest);
             let rows = rows.filter(|leak| leak.moment == Moment::Start).collect::<Vec<_>>();
@@ -365,15 +368,18 @@ impl Audit<'_> {
     }
 
     /// P7.
-    fn outsiders_learn_nothing(&self, counts: &mut Counts) -> Result<(), Finding> {
-        for (person, seen) in self.seen.iter().enumerate() {
-            let knowledge = self.graph.closure(seen.iter());
+    fn outsiders_learn_nothing(
+        &self,
+        kept: &[Knowledge],
+        counts: &mut Counts,
+    ) -> Result<(), Finding> {
+        for (person, knowledge) in kept.iter().enumerate() {
             for (number, epoch) in self.history.epochs.iter().enumerate() {
                 if epoch.members.values().any(|&member| member == person) {
                     continue;
                 }
                 counts.outsiders += 1;
-                if extent(&knowledge, epoch, &[]) != Extent::Nothing {
+                if extent(knowledge, epoch, &[]) != Extent::Nothing {
                     let what = format!("person {person} knows epoch {number} from outside");
                     return Err(self.finding(Property::Outsiders, what));
                 }

@@ -170,7 +170,20 @@ pub fn explore_all<W: World + Send + Sync>(
     Ok(counts)
 }
 
-/// One history of random commits.
+/// How many leaks of earlier epochs a random life keeps comparing.
+const OLD_LEAKS_MAX: usize = 48;
+
+fn forget_some(history: &mut History, random: &mut Seeded) {
+    let newest = history.newest();
+    while history.leaks.iter().filter(|leak| leak.epoch < newest).count() > OLD_LEAKS_MAX {
+        let place = random.below(history.leaks.len());
+        if history.leaks[place].epoch < newest {
+            history.leaks.remove(place);
+        }
+    }
+}
+
+/// One history of random commits. Of the leaks of earlier epochs, some stay.
 ///
 /// # Errors
 /// A property does not hold.
@@ -186,6 +199,35 @@ pub fn walk(
         let step = &steps[random.below(steps.len())];
         world.step(step)?;
         counts.add(world.audit(scope)?);
+        forget_some(world.history_mut(), random);
+    }
+    Ok(counts)
+}
+
+/// Random lives of copies of a world, by all processors: `count` of `length` commits, the first
+/// with this seed.
+///
+/// # Errors
+/// A life in which a property does not hold; its story is told.
+pub fn walks<W: World + Send + Sync>(
+    world: &W,
+    (seed, count, length): (u64, u64, usize),
+    tell: &mut (dyn FnMut(u64, u64) + Send),
+) -> Result<Counts, Finding> {
+    let tell = Mutex::new((tell, 0));
+    let outcomes = (seed..seed.saturating_add(count)).into_par_iter().map(|seed| {
+        let scope = Scope::all(Leaks::Single);
+        let counts = walk(&mut world.fork(), length, scope, &mut Seeded::new(seed))?;
+        if let Ok(mut tell) = tell.lock() {
+            tell.1 += 1;
+            let done = tell.1;
+            (tell.0)(done, count);
+        }
+        Ok(counts)
+    });
+    let mut counts = Counts::default();
+    for more in outcomes.collect::<Result<Vec<_>, Finding>>()? {
+        counts.add(more);
     }
     Ok(counts)
 }
