@@ -9,7 +9,10 @@ use std::collections::BTreeMap;
 
 use crypto::Random;
 
-use crate::{Adversary, Failure, Loot, Member, Ops, Protocol, Tools};
+use crate::measure::Progress;
+use crate::{
+    Adversary, Cell, Failure, Loot, Member, Ops, PROTOCOLS, Protocol, Seeded, Table, Tools,
+};
 
 /// What a member did before it was removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -201,4 +204,63 @@ pub fn eviction_of_the_creator(
         ordinary_removal,
         ordinary_removal_bytes: ordinary?.message.len(),
     })
+}
+
+/// Every protocol whose groups change, and ART without its book.
+fn dynamic_protocols() -> Vec<&'static dyn Protocol> {
+    let listed = PROTOCOLS.iter().copied().filter(|protocol| protocol.is_dynamic());
+    listed.chain([&crate::art::MODERN_WITHOUT_BOOK as &dyn Protocol]).collect()
+}
+
+/// What members that were removed know, for each protocol and deed.
+pub fn double_join_table(size: u32, progress: Progress<'_>) -> Result<Table, Failure> {
+    let title = format!("What a member of {size} who is removed still knows");
+    let columns = ["protocol", "had", "next epoch's secret", "when all have updated"];
+    let mut table = Table::new("double-join", &title, &columns);
+    let protocols = dynamic_protocols();
+    let played = protocols.iter().flat_map(|protocol| Deed::ALL.map(|deed| (*protocol, deed)));
+    let of = Cell::from(protocols.len() * Deed::ALL.len());
+    let Cell::Count(of) = of else { return Ok(table) };
+    for (done, (protocol, deed)) in (1..).zip(played) {
+        let (tools, mut random) = (Tools::new()?, Seeded::new(u64::from(size)));
+        let outcome = removed_member(protocol, &tools, (deed, size), &mut random)?;
+        let known = |known| if known { "known" } else { "not known" };
+        let had = match deed {
+            Deed::Add => "added somebody",
+            Deed::Create => "created the group",
+            Deed::Remove => "removed somebody",
+        };
+        table.row([
+            protocol.name().into(),
+            had.into(),
+            known(outcome.when_removed).into(),
+            known(outcome.when_all_updated).into(),
+        ]);
+        progress(done, of);
+    }
+    Ok(table)
+}
+
+/// What the book of owners costs: the removal of a creator before anybody has updated, beside the
+/// creation and beside a removal after everybody has.
+pub fn eviction_table(sizes: &[u32], progress: Progress<'_>) -> Result<Table, Failure> {
+    let columns = ["members", "of", "DH", "base", "bytes"];
+    let title = "ART with a book of owners: what it costs to remove the creator";
+    let mut table = Table::new("eviction", title, &columns);
+    let Cell::Count(of) = Cell::from(sizes.len()) else { return Ok(table) };
+    for (done, &size) in (1..).zip(sizes) {
+        let (tools, mut random) = (Tools::new()?, Seeded::new(u64::from(size)));
+        let it = eviction_of_the_creator(&crate::art::MODERN, &tools, size, &mut random)?;
+        let rows = [
+            ("creation", it.creation, it.creation_bytes),
+            ("removal at once", it.removal, it.removal_bytes),
+            ("removal when all have updated", it.ordinary_removal, it.ordinary_removal_bytes),
+        ];
+        for (what, ops, bytes) in rows {
+            let (dh, base) = (ops.dh.into(), ops.base.into());
+            table.row([size.into(), what.into(), dh, base, bytes.into()]);
+        }
+        progress(done, of);
+    }
+    Ok(table)
 }

@@ -106,7 +106,8 @@ impl Nodes {
     pub fn view(&self, leaf: LeafIndex) -> Self {
         let path = self.shape.path(leaf);
         let known = path.filter_map(|node| Some((node, Arc::clone(self.private_key(node)?))));
-        Self { private_keys: known.collect(), ..self.clone() }
+        let public_keys = self.public_keys.clone();
+        Self { shape: self.shape, public_keys, private_keys: known.collect() }
     }
 
     /// Adds a leaf on the right, which has no key yet, and the parent that it needs.

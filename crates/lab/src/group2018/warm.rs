@@ -64,10 +64,16 @@ impl<T: KeyTree> WarmGroup for WarmTree<T> {
         let index = usize::try_from(slot).ok();
         let keys = index.and_then(|index| self.people.get(index));
         let keys = Arc::clone(keys.ok_or(Failure::Misuse("no such slot"))?);
+        let View { setup, epoch, transcript, roster, book, tree } = &self.view;
         let own = self.view.leaf(slot)?;
-        let mut view = self.view.clone();
-        let nodes = view.tree.nodes().view(own);
-        *view.tree.nodes_mut() = nodes;
+        let view = View {
+            setup: setup.clone(),
+            epoch: *epoch,
+            transcript: *transcript,
+            roster: Arc::clone(roster),
+            book: book.clone(),
+            tree: T::new(setup, tree.nodes().view(own))?,
+        };
         Ok(Box::new(GroupMember {
             view,
             own,

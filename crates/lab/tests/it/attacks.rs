@@ -1,7 +1,7 @@
 //! DJ-2, CGKA-10: what members that were removed still know, and what it costs that they do not.
 
 use lab::attacker::{Deed, Outcome, eviction_of_the_creator, removed_member};
-use lab::{PROTOCOLS, Protocol, Seeded, Tools, art, treekem2018};
+use lab::{Failure, PROTOCOLS, Protocol, Seeded, Tools, art, treekem2018};
 
 fn outcome(protocol: &dyn Protocol, deed: Deed, size: u32) -> Outcome {
     let tools = Tools::new().expect("suite 1 exists");
@@ -37,6 +37,26 @@ fn with_the_book_of_owners_respected_it_knows_nothing() {
             assert_eq!(outcome(&art::MODERN, deed, size), CAUGHT, "{deed:?} {size}");
         }
     }
+}
+
+/// The remover follows other rules than the rest, who have the book.
+#[test]
+fn a_removal_that_ignores_the_book_is_refused() {
+    let tools = Tools::new().unwrap();
+    let mut random = Seeded::new(1);
+    let creator = art::MODERN.newcomer(&tools, 0, &mut random).unwrap();
+    let careless = art::MODERN_WITHOUT_BOOK.newcomer(&tools, 1, &mut random).unwrap();
+    let careful = art::MODERN.newcomer(&tools, 2, &mut random).unwrap();
+    let packages = [careless.key_package(), careful.key_package()];
+    let (_, welcome) = creator.create(&packages, &mut random).unwrap();
+    let mut careless = careless.join(&welcome).unwrap();
+    let mut careful = careful.join(&welcome).unwrap();
+    let sent = careless.remove(0, &mut random).unwrap();
+    assert!(matches!(careful.process(&sent.message), Err(Failure::Message(_))));
+    // The other way round it is as careless to do more than is asked for.
+    let sent = careful.remove(0, &mut random).unwrap();
+    assert!(matches!(careless.process(&sent.message), Err(Failure::Message(_))));
+    careful.process(&sent.message).unwrap();
 }
 
 #[test]

@@ -3,13 +3,14 @@
 use crypto::{HpkeKeyPair, KemId, Secret};
 use testkit::to_hex;
 
+use super::Prototype;
 use super::keys::{Mine, Theirs, initiate, next_stage_key, respond, tag};
 use super::thrift::{Setup, Update, pair as thrift_pair, read_pair, tree_bytes};
-use crate::Tools;
 use crate::art::{ArtTree, Derivation};
-use crate::group2018::KeyTree;
+use crate::group2018::{KeyTree, Nodes};
 use crate::measure::BYTE_SIZES;
 use crate::measure::closed_forms_2018::setup_bytes;
+use crate::{Protocol, Seeded, Tools};
 
 fn pair(tools: &Tools, byte: u8) -> HpkeKeyPair {
     let private_key = Secret::from_slice(&[byte; 32]);
@@ -128,4 +129,32 @@ fn thrift_has_one_form() {
     let mut negative = bytes.clone();
     negative[1] |= 1;
     assert!(Update::from_bytes(&negative).is_err());
+}
+
+/// An update proves that its sender is in the group, and nothing else.
+#[test]
+fn every_member_can_speak_for_every_other() {
+    let tools = Tools::new().unwrap();
+    let warm = Prototype.warm(&tools, 8, &mut Seeded::new(1)).unwrap();
+    let mut mallory = warm.member(5).unwrap();
+    // Everything that is needed is in its state.
+    let loot = mallory.compromise();
+    let stage_key = loot.secrets.iter().find(|held| held.what == "stage key").unwrap();
+    let keys = mallory.public_nodes().into_iter().map(|(_, key)| key.into()).collect();
+    let nodes = Nodes::with_public_keys(keys).unwrap();
+    let mut tree = ArtTree::with_nodes(tools.suite(), Derivation::Prototype, nodes);
+    let alice = tree.nodes().shape().leaf(2).unwrap();
+    let mut path = tree.set(vec![(alice, Secret::from_slice(&[9; 32]))]).unwrap();
+    path.reverse();
+    let update = Update { leaf: 2, path }.to_bytes();
+    let tag = tag(tools.suite(), &stage_key.secret, &update).unwrap();
+    let forged = thrift_pair(&update, tag.expose());
+    mallory.process(&forged).unwrap();
+    for slot in [0, 1, 3, 4, 6, 7] {
+        let mut member = warm.member(slot).unwrap();
+        member.process(&forged).unwrap();
+        assert!(member.epoch_secret() == mallory.epoch_secret());
+    }
+    // Only who is spoken for can tell.
+    assert!(warm.member(2).unwrap().process(&forged).is_err());
 }

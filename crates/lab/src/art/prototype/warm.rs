@@ -49,9 +49,10 @@ impl WarmGroup for WarmPrototype {
         let index = usize::try_from(slot).ok();
         let key = index.and_then(|index| self.identity_private_keys.get(index));
         let identity_private_key = key.ok_or(Failure::Misuse("no such slot"))?.duplicate();
-        let mut state = self.state.clone();
-        let nodes = state.tree.nodes().view(own);
-        *state.tree.nodes_mut() = nodes;
+        let State { suite, identity_keys, tree, epoch } = &self.state;
+        let tree = ArtTree::with_nodes(suite, Derivation::Prototype, tree.nodes().view(own));
+        let (suite, identity_keys) = (suite.clone(), Arc::clone(identity_keys));
+        let state = State { suite, identity_keys, tree, epoch: *epoch };
         let (stage_key, prepared) = (self.stage_key.duplicate(), Vec::new());
         Ok(Box::new(PrototypeMember { state, own, identity_private_key, stage_key, prepared }))
     }
