@@ -82,3 +82,39 @@ fn heading(model: &Model) -> String {
     };
     format!("{} {fingerprint:016x}{sessions}", model.file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Log;
+    use crate::model::{Claim, Expected, Model, Run};
+    use crate::tool::{Outcome, Verdict};
+
+    /// Whether it is a surprise that a query comes to `verdict`.
+    fn surprises(expected: Expected, verdict: Verdict) -> bool {
+        let model = Model {
+            file: "m.vp".to_owned(),
+            text: String::new(),
+            sessions: 1,
+            claims: vec![Claim { name: "a".to_owned(), expected }],
+            variants: Vec::new(),
+        };
+        let run = Run {
+            title: "as written".to_owned(),
+            file: "m.vp".to_owned(),
+            text: String::new(),
+            sessions: 1,
+            expected: vec![expected],
+        };
+        let outcome = Outcome { verdicts: vec![verdict], cut: false };
+        Log::new("tool 1").run(&model, &run, &outcome).1.is_some()
+    }
+
+    #[test]
+    fn only_what_was_stated_is_no_surprise() {
+        for expected in [Expected::Holds, Expected::Reached, Expected::Broken] {
+            assert_eq!(surprises(expected, Verdict::Holds), expected != Expected::Holds);
+            assert_eq!(surprises(expected, Verdict::Attack), expected == Expected::Holds);
+            assert!(surprises(expected, Verdict::Unknown));
+        }
+    }
+}
