@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use trials::{Failure, checker, history, kill, mutants, simulate};
 
 /// A line is printed after so many schedules.
@@ -41,9 +41,12 @@ enum Trial {
     },
     /// Build mutants of the source and see which test catches each; run in the workspace's root
     Mutants {
-        /// Only this one
+        /// Only this one; may be given several times
         #[arg(long, value_name = "NAME")]
-        only: Option<String>,
+        only: Vec<String>,
+        /// For how long the tests of one may run before those that still do count as hanging
+        #[arg(long, default_value_t = 10)]
+        minutes: u64,
     },
     /// Run schedules of service and clients over a network that a seed determines
     Simulate {
@@ -84,9 +87,10 @@ fn run(trial: Trial) -> Result<(), Failure> {
             let options = kill::Options { program, kills, seed, keep };
             kill::run(&options, |tally| println!("{tally}")).map(drop)
         }
-        Trial::Mutants { only } => {
+        Trial::Mutants { only, minutes } => {
             let root = std::env::current_dir()?;
-            mutants::run(&root, only.as_deref(), |line| println!("{line}"))
+            let options = mutants::Options { only, patience: Duration::from_secs(60 * minutes) };
+            mutants::run(&root, &options, |line| println!("{line}"))
         }
         Trial::Simulate { seed, count } => {
             let start = Instant::now();

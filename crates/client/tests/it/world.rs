@@ -16,6 +16,9 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// More requests than any honest client makes in a test: one that goes round in circles fails.
+const REQUESTS_MAX: usize = 10_000;
+
 /// What goes wrong with the next request whose path ends so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -91,6 +94,7 @@ impl Transport for InProcess {
         let fault = index.map(|index| faults.remove(index));
         drop(faults);
         let number = self.requests();
+        assert!(number < REQUESTS_MAX, "a client that never stops asking");
         self.paths.lock().unwrap().push(request.path.clone());
         let (mut arrives, mut answers) = (true, true);
         if let Some((end, last_arrives)) = *self.end.lock().unwrap() {
