@@ -76,13 +76,13 @@ fn is_beside_the_log(kind: &EventKind) -> bool {
 /// What happened, in the words of others where they said something.
 pub(crate) fn what(event: &Event) -> String {
     match &event.kind {
-        EventKind::Message { from, text } => format!("{from}: {text}"),
+        EventKind::Message { from, text, .. } => format!("{from}: {text}"),
         EventKind::File { from, name, size, .. } => {
             format!("{from} shares file {}: {name}, {size} bytes", event.number)
         }
         EventKind::Created {} => "you created the group".to_owned(),
         EventKind::Joined { members } => format!("you joined: {}", members.join(", ")),
-        EventKind::MemberAdded { by, name } => format!("{by} added {name}"),
+        EventKind::MemberAdded { by, name, .. } => format!("{by} added {name}"),
         EventKind::MemberRemoved { by, name } => format!("{by} removed {name}"),
         EventKind::KeysUpdated { name } => format!("{name} updated their keys"),
         EventKind::RemovedFromGroup { by } => format!("{by} removed you"),
@@ -97,31 +97,17 @@ pub(crate) fn what(event: &Event) -> String {
         EventKind::DeviceRemoved { by, name, device } => {
             format!("{by} removed device {device} of {name}")
         }
-        EventKind::Linked {} => "this device is linked".to_owned(),
-        EventKind::Recovering { groups } if groups.is_empty() => {
-            "the account is back; no group is known that it was in".to_owned()
-        }
-        EventKind::Recovering { groups } => {
-            format!("asked to be taken into these groups again: {}", groups.join(", "))
-        }
         EventKind::CredentialChanged { name } => format!("{name} shows a new credential"),
         EventKind::GroupRenamed { by, before, name } => {
             format!("{by} renamed the group from {before} to {name}")
         }
         EventKind::LeftGroup { by } => format!("you left; {by} removed you for it"),
         EventKind::LogRepaired {} => "an insider had closed the log; it is open again".to_owned(),
-        EventKind::BackupRefused {} => {
-            "the service takes no backups of this account without an invitation token; give it one \
-             with --token, or the recovery code leads back into no group"
-                .to_owned()
-        }
-        EventKind::DeviceRevoked {} => {
-            "this device is not one of the account's any more: it was revoked on another one"
-                .to_owned()
-        }
         EventKind::SentElsewhere {} => {
             "a copy of this account's folder has sent something; its keys are changed".to_owned()
         }
+        EventKind::MemberAppeared { name, .. } => format!("{name} is in the group now"),
+        EventKind::MemberDisappeared { name, .. } => format!("{name} is not in the group any more"),
         EventKind::MemberRejoined { name } => format!("{name} had lost the group, and is back"),
         EventKind::RejoinFailed {} => {
             "(nobody has shown the way back into the group: somebody must add you again)".to_owned()
@@ -144,6 +130,29 @@ pub(crate) fn what(event: &Event) -> String {
         }
         EventKind::Halted { reason } => format!("(this group is not safe any more: {reason})"),
         EventKind::IntentFailed { what, reason } => format!("(could not {what}: {reason})"),
+        other => what_of_account(other),
+    }
+}
+
+/// What happened to the account itself.
+fn what_of_account(kind: &EventKind) -> String {
+    match kind {
+        EventKind::Linked {} => "this device is linked".to_owned(),
+        EventKind::Recovering { groups } if groups.is_empty() => {
+            "the account is back; no group is known that it was in".to_owned()
+        }
+        EventKind::Recovering { groups } => {
+            format!("asked to be taken into these groups again: {}", groups.join(", "))
+        }
+        EventKind::BackupRefused {} => {
+            "the service takes no backups of this account without an invitation token; give it one \
+             with --token, or the recovery code leads back into no group"
+                .to_owned()
+        }
+        EventKind::DeviceRevoked {} => {
+            "this device is not one of the account's any more: it was revoked on another one"
+                .to_owned()
+        }
         other => format!("({other:?})"),
     }
 }
@@ -183,14 +192,18 @@ pub(crate) fn saved(event: &Event, group: Option<&str>, path: &Path) -> Value {
 /// An event for programs. `name` is the group's.
 pub(crate) fn event(event: &Event, name: Option<&str>) -> Value {
     let mut value = match &event.kind {
-        EventKind::Message { from, text } => json!({"type": "message", "from": from, "text": text}),
+        EventKind::Message { from, text, .. } => {
+            json!({"type": "message", "from": from, "text": text})
+        }
         EventKind::File { from, name, media_type, size } => json!({
             "type": "file", "from": from, "name": name, "media_type": media_type, "size": size,
             "number": event.number,
         }),
         EventKind::Created {} => json!({"type": "created"}),
         EventKind::Joined { members } => json!({"type": "joined", "members": members}),
-        EventKind::MemberAdded { by, name } => json!({"type": "added", "by": by, "name": name}),
+        EventKind::MemberAdded { by, name, .. } => {
+            json!({"type": "added", "by": by, "name": name})
+        }
         EventKind::MemberRemoved { by, name } => json!({"type": "removed", "by": by, "name": name}),
         EventKind::KeysUpdated { name } => json!({"type": "updated", "name": name}),
         EventKind::DeviceAdded { by, name, device } => {
@@ -202,8 +215,6 @@ pub(crate) fn event(event: &Event, name: Option<&str>) -> Value {
         EventKind::DeviceRemoved { by, name, device } => {
             json!({"type": "device-removed", "by": by, "name": name, "device": device})
         }
-        EventKind::Linked {} => json!({"type": "linked"}),
-        EventKind::Recovering { groups } => json!({"type": "recovering", "groups": groups}),
         EventKind::RemovedFromGroup { by } => json!({"type": "removed-from-group", "by": by}),
         EventKind::EntrySkipped { reason } => json!({"type": "skipped", "reason": reason}),
         EventKind::WelcomeUnusable { reason } => {
@@ -215,10 +226,14 @@ pub(crate) fn event(event: &Event, name: Option<&str>) -> Value {
         }
         EventKind::LeftGroup { by } => json!({"type": "left-group", "by": by}),
         EventKind::LogRepaired {} => json!({"type": "log-repaired"}),
-        EventKind::BackupRefused {} => json!({"type": "backup-refused"}),
-        EventKind::DeviceRevoked {} => json!({"type": "device-revoked"}),
         EventKind::SentElsewhere {} => json!({"type": "sent-elsewhere"}),
         EventKind::MemberEvicted { by, name } => json!({"type": "evicted", "by": by, "name": name}),
+        EventKind::MemberAppeared { name, device } => {
+            json!({"type": "appeared", "name": name, "device": device})
+        }
+        EventKind::MemberDisappeared { name, device } => {
+            json!({"type": "disappeared", "name": name, "device": device})
+        }
         EventKind::MemberRejoined { name } => json!({"type": "rejoined-by", "name": name}),
         EventKind::RejoinFailed {} => json!({"type": "rejoin-failed"}),
         EventKind::Rejoined { after, at } => json!({"type": "rejoined", "after": after, "at": at}),
@@ -234,7 +249,7 @@ pub(crate) fn event(event: &Event, name: Option<&str>) -> Value {
         EventKind::IntentFailed { what, reason } => {
             json!({"type": "failed", "what": what, "reason": reason})
         }
-        other => json!({"type": "other", "text": format!("{other:?}")}),
+        other => of_account(other),
     };
     if let Some(group) = &event.group {
         value["group"] = json!(group.to_string());
@@ -243,6 +258,17 @@ pub(crate) fn event(event: &Event, name: Option<&str>) -> Value {
         value["position"] = json!(event.position.0);
     }
     value
+}
+
+/// An event of the account itself, for programs.
+fn of_account(kind: &EventKind) -> Value {
+    match kind {
+        EventKind::Linked {} => json!({"type": "linked"}),
+        EventKind::Recovering { groups } => json!({"type": "recovering", "groups": groups}),
+        EventKind::BackupRefused {} => json!({"type": "backup-refused"}),
+        EventKind::DeviceRevoked {} => json!({"type": "device-revoked"}),
+        other => json!({"type": "other", "text": format!("{other:?}")}),
+    }
 }
 
 /// A group for programs.

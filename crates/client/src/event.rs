@@ -65,6 +65,8 @@ kinds! {
             from: String,
             /// What it says.
             text: String,
+            /// The device that it was sent from, as 64 hexadecimal digits.
+            device: String,
         }
         /// A group was created here.
         2 Created {}
@@ -79,6 +81,8 @@ kinds! {
             by: String,
             /// Who was added.
             name: String,
+            /// With which device, as 64 hexadecimal digits.
+            device: String,
         }
         /// Somebody was removed.
         5 MemberRemoved {
@@ -132,6 +136,21 @@ kinds! {
         52 Resumed {}
         /// Nobody has shown this client the way back into the group: it must be added again.
         53 RejoinFailed {}
+        /// Somebody is in the group who was not when this client lost it. Who added them cannot be
+        /// told.
+        55 MemberAppeared {
+            /// Who.
+            name: String,
+            /// With which device, as 64 hexadecimal digits.
+            device: String,
+        }
+        /// Somebody is in the group no more who was when this client lost it.
+        56 MemberDisappeared {
+            /// Who.
+            name: String,
+            /// With which device, as 64 hexadecimal digits.
+            device: String,
+        }
         /// A member had lost the group, and is back with new keys.
         54 MemberRejoined {
             /// Who.
@@ -294,7 +313,7 @@ mod tests {
     fn kinds_survive_storage() {
         let text = |text: &str| text.to_owned();
         for kind in [
-            EventKind::Message { from: text("bob"), text: text("hé") },
+            EventKind::Message { from: text("bob"), text: text("hé"), device: text("07") },
             EventKind::Created {},
             EventKind::Joined { members: vec![text("a"), text("b")] },
             EventKind::RemovedFromGroup { by: text("alice") },

@@ -29,7 +29,7 @@
 //! alice.add(&group, &["bob"])?;
 //! alice.send(&group, "hello")?;
 //! for event in alice.receive()? {
-//!     if let EventKind::Message { from, text } = event.kind {
+//!     if let EventKind::Message { from, text, .. } = event.kind {
 //!         println!("{from}: {text}");
 //!     }
 //! }

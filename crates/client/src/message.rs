@@ -37,13 +37,13 @@ pub(crate) enum Content {
 }
 
 impl Content {
-    /// As the history shows it.
-    pub(crate) fn into_event(self, from: String) -> EventKind {
+    /// As the history shows it, of an account and its device.
+    pub(crate) fn into_event(self, (from, device): (String, String)) -> EventKind {
         match self {
             Self::File(SharedFile { name, media_type, size, .. }) => {
                 EventKind::File { from, name, media_type, size }
             }
-            Self::Text(text) => EventKind::Message { from, text },
+            Self::Text(text) => EventKind::Message { from, text, device },
         }
     }
 

@@ -1,14 +1,17 @@
-//! What a group's members agree on for the day when something goes wrong: who may repair the log,
-//! and a secret by which a member who lost its way is recognised.
+//! What a group's members agree on for the day when something goes wrong: a secret by which a
+//! member who lost its way is recognised; and how one of them makes another its successor in
+//! repairing the log.
 //!
-//! It is an extension of the GroupContext, so that every joiner gets it with the Welcome, sealed by
-//! MLS. The secret stays the same for as long as the group lives: whoever asks may have missed any
-//! number of epochs. It hides from the service which group is asked about; it proves nothing
+//! The secret is an extension of the GroupContext, so that every joiner gets it with the Welcome,
+//! sealed by MLS. It stays the same for as long as the group lives: whoever asks may have missed
+//! any number of epochs. It hides from the service which group is asked about; it proves nothing
 //! (`docs/decisions/rejoin.md`).
 
-use codec::{Decode, Encode};
+use crate::Error;
+use codec::{Decode, Encode, Opaque};
+use crypto::{Signer, Suite};
 use delivery_api::{DeviceId, PublicKey};
-use wire::{Extension, ExtensionType, Extensions};
+use wire::{Extension, ExtensionType, Extensions, LeafNode};
 
 /// The version of [`RescueExtension`].
 const RESCUE_EXTENSION_VERSION: u8 = 1;
@@ -16,31 +19,23 @@ const RESCUE_EXTENSION_VERSION: u8 = 1;
 /// Length of a rescue secret.
 pub(crate) const RESCUE_SECRET_LENGTH: usize = 32;
 
+/// The label of the signature of an [`AnchorOffer`].
+const OFFER_LABEL: &str = "conclave anchor";
+
 /// The type of [`RescueExtension`] (from the private-use range of RFC 9420, section 17.3).
 pub(crate) const RESCUE_EXTENSION: ExtensionType = ExtensionType(0xf0c2);
-
-/// One of a log's anchors.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Anchor {
-    /// The public half of its anchor key for this log.
-    pub(crate) key: PublicKey,
-    /// Whose it is.
-    pub(crate) device: DeviceId,
-}
-codec::fields!(Anchor { key, device });
 
 /// The extension.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct RescueExtension {
     version: u8,
     pub(crate) secret: [u8; RESCUE_SECRET_LENGTH],
-    pub(crate) anchors: Vec<Anchor>,
 }
-codec::fields!(RescueExtension { version, secret, anchors });
+codec::fields!(RescueExtension { version, secret });
 
 impl RescueExtension {
-    pub(crate) fn new(secret: [u8; RESCUE_SECRET_LENGTH], anchors: Vec<Anchor>) -> Self {
-        Self { version: RESCUE_EXTENSION_VERSION, secret, anchors }
+    pub(crate) fn new(secret: [u8; RESCUE_SECRET_LENGTH]) -> Self {
+        Self { version: RESCUE_EXTENSION_VERSION, secret }
     }
 
     /// The same among a group's extensions.
@@ -56,16 +51,49 @@ impl RescueExtension {
     }
 }
 
+/// Who repairs a log gives another member a key of its own to do so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct AnchorOffer {
+    pub(crate) group: Opaque,
+    /// Who offers it.
+    pub(crate) giver: DeviceId,
+    /// The number of the last repair.
+    pub(crate) number: u64,
+    /// The public halves of the keys of all anchors.
+    pub(crate) keys: Vec<PublicKey>,
+    /// The seed of the key that is given.
+    pub(crate) seed: Opaque,
+    /// By the signature key of the giver's leaf, over the rest.
+    pub(crate) signature: Opaque,
+}
+codec::fields!(AnchorOffer { group, giver, number, keys, seed, signature });
+
+impl AnchorOffer {
+    fn to_be_signed(&self) -> Vec<u8> {
+        Self { signature: Opaque::default(), ..self.clone() }.to_bytes()
+    }
+
+    /// Signs it.
+    pub(crate) fn sign(mut self, suite: &Suite, signer: &dyn Signer) -> Result<Self, Error> {
+        self.signature = suite.sign_with_label(signer, OFFER_LABEL, &self.to_be_signed())?.into();
+        Ok(self)
+    }
+
+    /// Whether the holder of a leaf signed it.
+    pub(crate) fn is_by(&self, suite: &Suite, leaf: &LeafNode) -> bool {
+        let (key, content) = (&leaf.signature_key, self.to_be_signed());
+        suite.verify_with_label(key, OFFER_LABEL, &content, &self.signature).is_ok()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{Anchor, RescueExtension};
-    use delivery_api::PublicKey;
+    use super::RescueExtension;
     use wire::Extensions;
 
     #[test]
     fn the_extension_survives_and_other_versions_are_not_read() {
-        let key = PublicKey::new([1; 32]);
-        let mut rescue = RescueExtension::new([7; 32], vec![Anchor { key, device: key.device() }]);
+        let mut rescue = RescueExtension::new([7; 32]);
         let mut extensions = Extensions::default();
         assert_eq!(RescueExtension::read(&extensions), None);
         extensions.set(rescue.to_extension());

@@ -132,6 +132,12 @@ impl Group {
         self.epoch.tree.member_count()
     }
 
+    /// How many leaves the tree has, blank ones included: the indices of all members are below it.
+    #[must_use]
+    pub fn leaf_count(&self) -> u32 {
+        self.epoch.tree.size().leaves()
+    }
+
     /// The member at a leaf.
     #[must_use]
     pub fn member(&self, leaf_index: u32) -> Option<Member> {

@@ -38,7 +38,7 @@ impl View {
             .events
             .iter()
             .filter_map(|event| match &event.kind {
-                EventKind::Message { from, text } => {
+                EventKind::Message { from, text, .. } => {
                     message(event).map(|(position, epoch)| (position, epoch, &**from, &**text))
                 }
                 _ => None,

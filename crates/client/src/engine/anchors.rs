@@ -1,20 +1,367 @@
-//! Who may repair a group's log: its creator's client, with an anchor key that is made for this log
-//! alone.
+//! Who may repair a group's log, and who does when that one is gone.
+//!
+//! A log has two anchor keys. The creator's client makes both, keeps one, and gives the other to a
+//! *successor*: an item in that member's inbox, sealed and signed. So whoever of the two is there
+//! repairs. When one of them is no member any more, the other replaces both keys by a repair, keeps
+//! one and gives the other to a successor of its own. If its own commit removes the other, the
+//! repair comes first; otherwise it follows at once, with a commit that unlocks the log again.
+//!
+//! The successor is the first member, in the order of the tree, of another account that may change
+//! the group; if there is none, another device of the own account; if there is none, anybody.
+//!
+//! A member can give a key that is none. It is found out when it is to be used, and the next one is
+//! taken, so nobody displaces the true one.
 
-use super::Engine;
 use super::keys::{SEED_LENGTH, access_public_key};
-use crate::Error;
-use crate::rescue::{Anchor, RESCUE_SECRET_LENGTH, RescueExtension};
-use crypto::Secret;
+use super::notice::{Contact, Notice, Purpose, send};
+use super::policy::policy_of;
+use super::{Engine, Task};
+use crate::identity::{Identity, identity, identity_of};
+use crate::rescue::{AnchorOffer, RESCUE_SECRET_LENGTH, RescueExtension};
+use crate::store::{
+    AnchorRecord, AnchorRole, GroupStatus, NextKeys, Renewal, Reserve, StoreTransaction, Stored,
+};
+use crate::{Error, GroupId, Misuse};
+use authentication::DeviceCredential;
+use codec::Opaque;
+use crypto::{Secret, Signer, Suite};
+use delivery_api::{DeviceId, Position, PublicKey, limits};
+use mls::{EpochChange, Group};
+use std::collections::BTreeSet;
+
+/// How many keys that others give are kept beside the one that is believed.
+const OFFERS_MAX: usize = 16;
 
 impl Engine {
     /// What a new group agrees on for bad days, and the seed of its first anchor key.
-    pub(super) fn first_anchor(&mut self) -> Result<(RescueExtension, Secret), Error> {
+    pub(super) fn first_anchor(&mut self) -> Result<(RescueExtension, Secret, AnchorRole), Error> {
         let mut secret = [0; RESCUE_SECRET_LENGTH];
         self.random.fill(&mut secret)?;
-        let seed = Secret::random(SEED_LENGTH, &mut *self.random)?;
-        let key = access_public_key(&self.keys.suite, &seed)?;
-        let anchor = Anchor { key, device: self.keys.device_id() };
-        Ok((RescueExtension::new(secret, vec![anchor]), seed))
+        let own = Secret::random(SEED_LENGTH, &mut *self.random)?;
+        let reserve = Secret::random(SEED_LENGTH, &mut *self.random)?;
+        let keys = public_keys(&self.keys.suite, &own, &reserve)?;
+        Ok((RescueExtension::new(secret), own, AnchorRole::with(keys, reserve)))
     }
+
+    /// Gives the second key of each group that lacks a successor to one.
+    pub(super) fn offer_anchors(&mut self) -> Result<(), Error> {
+        let groups = self.store.transaction()?.spare_anchors()?;
+        groups.iter().try_for_each(|group| self.offer_anchor(group))
+    }
+
+    fn offer_anchor(&mut self, group: &GroupId) -> Result<(), Error> {
+        let open = match self.take_open(group) {
+            // Its rows are lost, and the way back is sought.
+            Err(Error::Misuse(Misuse::NoSuchGroup(_))) => return Ok(()),
+            other => other?,
+        };
+        let successor = successor(&open.group, &self.keys.identity);
+        self.open.insert(group.clone(), open);
+        let transaction = self.store.transaction()?;
+        let (Some(successor), Some(mut record)) = (successor, transaction.anchor(group)?) else {
+            return Ok(());
+        };
+        let Some(reserve) = &mut record.role.reserve else { return Ok(()) };
+        let to = Contact::of(&successor);
+        reserve.holder = Some(to.device);
+        let offer = AnchorOffer {
+            group: group.as_slice().into(),
+            giver: self.keys.device_id(),
+            number: record.number,
+            keys: record.role.keys.clone(),
+            seed: reserve.seed.expose().into(),
+            signature: Opaque::default(),
+        };
+        let signer: &dyn Signer = &*self.keys.signature;
+        let offer = Box::new(offer.sign(&self.keys.suite, signer)?);
+        let by = (&self.keys.suite, &mut *self.random as &mut dyn crypto::Random);
+        send(&transaction, by, (&to, Purpose::Notice), &Notice::Anchor { offer })?;
+        transaction.put_anchor(&record)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Takes the key that a member gives.
+    pub(super) fn take_offer(&mut self, offer: AnchorOffer) -> Result<(), Error> {
+        let id = GroupId::new(offer.group.to_vec());
+        let record = self.store.transaction()?.group_record(&id)?;
+        if record.is_none_or(|record| record.status == GroupStatus::Removed) {
+            return Ok(());
+        }
+        let open = match self.take_open(&id) {
+            Err(Error::Misuse(Misuse::NoSuchGroup(_))) => return Ok(()),
+            other => other?,
+        };
+        let suite = &self.keys.suite;
+        let is_giver = |member: &mls::Member| {
+            identity_of(&member.leaf).is_some_and(|it| it.device == offer.giver)
+        };
+        let is_by_member =
+            open.group.members().find(is_giver).is_some_and(|it| offer.is_by(suite, &it.leaf));
+        self.open.insert(id.clone(), open);
+        let seed = Secret::from_slice(&offer.seed);
+        let fits = seed.len() == SEED_LENGTH
+            && offer.keys.len() <= limits::ANCHORS_MAX
+            && offer.keys.contains(&access_public_key(&self.keys.suite, &seed)?);
+        if !is_by_member || !fits || offer.giver == self.keys.device_id() {
+            return Ok(());
+        }
+        let transaction = self.store.transaction()?;
+        let record = match transaction.anchor(&id)? {
+            None => AnchorRecord::of(&id, offer, Vec::new()),
+            Some(record) => record.and(offer),
+        };
+        transaction.put_anchor(&record)?;
+        Ok(transaction.commit()?)
+    }
+
+    /// The next step where anchor keys are to be replaced.
+    pub(super) fn renewal_task(&mut self) -> Result<Option<Task>, Error> {
+        let due = self.store.transaction()?.due_renewals()?;
+        let Some(group) = due.into_iter().find(|group| !self.waiting.contains(group)) else {
+            return Ok(None);
+        };
+        let unread = self.read_before_sending(&group)?;
+        Ok(Some(unread.unwrap_or(Task::Repair(group))))
+    }
+
+    /// What comes before an own commit is sent: if it removes the other anchor, that one's key goes
+    /// first, and the commit is made again under the lock.
+    pub(super) fn before_submission(&mut self, group: &GroupId) -> Result<Task, Error> {
+        let mut open = self.take_open(group)?;
+        if open.pending.is_none() {
+            self.open.insert(group.clone(), open);
+            return Ok(Task::Submit(group.clone()));
+        }
+        let transaction = self.store.transaction()?;
+        let gone = open.pending.as_ref().map(|pending| departed(pending.change()));
+        let anchor = transaction.anchor(group)?.filter(|anchor| anchor.locked.is_none());
+        let anchor = anchor.zip(gone).and_then(|(anchor, gone)| anchor.after(&gone));
+        let task = match (anchor, open.pending.take()) {
+            (Some(anchor), Some(pending)) => {
+                let ((), delta) = open.group.discard(pending).into_parts();
+                transaction.apply(&delta)?;
+                transaction.delete_outbox(group)?;
+                transaction.put_anchor(&anchor)?;
+                transaction.commit()?;
+                Task::Repair(group.clone())
+            }
+            (_, pending) => {
+                open.pending = pending;
+                Task::Submit(group.clone())
+            }
+        };
+        self.open.insert(group.clone(), open);
+        Ok(task)
+    }
+
+    /// The own anchor of a group, and the keys that a repair by it names.
+    pub(super) fn repairing_anchor(
+        &mut self,
+        group: &GroupId,
+    ) -> Result<Option<(AnchorRecord, Vec<PublicKey>)>, Error> {
+        let transaction = self.store.transaction()?;
+        let Some(mut anchor) = transaction.anchor(group)? else { return Ok(None) };
+        if anchor.renewal == Renewal::Due && anchor.role.next.is_none() {
+            // A key that was given is known to who gave it.
+            let own = match anchor.role.giver {
+                None => anchor.key.duplicate(),
+                Some(_) => Secret::random(SEED_LENGTH, &mut *self.random)?,
+            };
+            let reserve = Secret::random(SEED_LENGTH, &mut *self.random)?;
+            anchor.role.next = Some(NextKeys { own, reserve });
+            // They are durable before the service learns of them.
+            transaction.put_anchor(&anchor)?;
+        }
+        transaction.commit()?;
+        let keys = match &anchor.role.next {
+            Some(next) => public_keys(&self.keys.suite, &next.own, &next.reserve)?,
+            None => anchor.role.keys.clone(),
+        };
+        Ok(Some((anchor, keys)))
+    }
+}
+
+impl AnchorRole {
+    /// The role of who made the keys.
+    fn with(keys: Vec<PublicKey>, reserve: Secret) -> Self {
+        Self {
+            keys,
+            giver: None,
+            reserve: Some(Reserve { seed: reserve, holder: None }),
+            lock_key: None,
+            next: None,
+            offers: Vec::new(),
+        }
+    }
+}
+
+impl AnchorRecord {
+    /// The record of who was given a key.
+    fn of(group: &GroupId, offer: AnchorOffer, offers: Vec<AnchorOffer>) -> Self {
+        Self {
+            group: group.clone(),
+            key: Secret::from_slice(&offer.seed),
+            number: offer.number,
+            locked: None,
+            renewal: Renewal::None,
+            role: AnchorRole {
+                keys: offer.keys,
+                giver: Some(offer.giver),
+                reserve: None,
+                lock_key: None,
+                next: None,
+                offers,
+            },
+        }
+    }
+
+    /// The same with one more key that was given, which replaces an earlier one of the same giver.
+    fn and(mut self, offer: AnchorOffer) -> Self {
+        if self.role.giver == Some(offer.giver) && self.locked.is_none() {
+            let (renewal, group) = (self.renewal, self.group.clone());
+            return Self { renewal, ..Self::of(&group, offer, self.role.offers) };
+        }
+        self.role.offers.retain(|other| other.giver != offer.giver);
+        if self.role.offers.len() < OFFERS_MAX {
+            self.role.offers.push(offer);
+        }
+        self
+    }
+
+    /// The own key as it was given.
+    fn to_offer(&self) -> Option<AnchorOffer> {
+        Some(AnchorOffer {
+            group: self.group.as_slice().into(),
+            giver: self.role.giver?,
+            number: self.number,
+            keys: self.role.keys.clone(),
+            seed: self.key.expose().into(),
+            signature: Opaque::default(),
+        })
+    }
+
+    /// What becomes of it when these devices are no members any more; `None` if nothing does.
+    fn after(mut self, gone: &BTreeSet<DeviceId>) -> Option<Self> {
+        let holder = self.role.reserve.as_ref().and_then(|reserve| reserve.holder);
+        if [holder, self.role.giver].into_iter().flatten().any(|device| gone.contains(&device)) {
+            self.renewal = Renewal::Due;
+            return Some(self);
+        }
+        // If several members have given a key, the one who is gone may be the one who had one.
+        let mine = self.to_offer()?;
+        let index = self.role.offers.iter().position(|offer| gone.contains(&offer.giver))?;
+        let offer = self.role.offers.remove(index);
+        self.role.offers.push(mine);
+        let group = self.group.clone();
+        Some(Self { renewal: Renewal::Due, ..Self::of(&group, offer, self.role.offers) })
+    }
+
+    /// What the next repair is made with, when the service does not know the key.
+    pub(super) fn fallback(mut self, suite: &Suite) -> Result<Option<Self>, Error> {
+        if let Some(next) = self.role.next.take()
+            && next.own != self.key
+        {
+            // The repair that brought these was carried out, and its answer lost.
+            let keys = public_keys(suite, &next.own, &next.reserve)?;
+            let offers = self.role.offers;
+            let role = AnchorRole { offers, ..AnchorRole::with(keys, next.reserve) };
+            return Ok(Some(Self { key: next.own, locked: None, role, ..self }));
+        }
+        let Some(offer) = self.role.offers.pop() else { return Ok(None) };
+        let group = self.group.clone();
+        Ok(Some(Self { renewal: self.renewal, ..Self::of(&group, offer, self.role.offers) }))
+    }
+
+    /// The same once the service has carried out a repair.
+    pub(super) fn locked(
+        mut self,
+        suite: &Suite,
+        (number, up_to): (u64, Position),
+    ) -> Result<Self, Error> {
+        (self.number, self.locked, self.role.lock_key) = (number, Some(up_to), None);
+        let Some(next) = self.role.next.take() else { return Ok(self) };
+        let keys = public_keys(suite, &next.own, &next.reserve)?;
+        let (is_new, old) = (next.own != self.key, std::mem::replace(&mut self.key, next.own));
+        let (offers, lock_key) = (std::mem::take(&mut self.role.offers), is_new.then_some(old));
+        self.role = AnchorRole { lock_key, offers, ..AnchorRole::with(keys, next.reserve) };
+        self.renewal = Renewal::Locked;
+        Ok(self)
+    }
+
+    /// The same without the lock.
+    pub(super) fn unlocked(mut self) -> Self {
+        (self.locked, self.role.lock_key) = (None, None);
+        if self.renewal == Renewal::Locked {
+            self.renewal = Renewal::None;
+        }
+        self
+    }
+
+    /// What requests about the log are signed with while this client holds its lock.
+    pub(super) fn into_lock_key(self) -> Secret {
+        self.role.lock_key.unwrap_or(self.key)
+    }
+}
+
+/// Notes that devices are no members any more.
+pub(super) fn note_departed(
+    transaction: &StoreTransaction<'_>,
+    group: &GroupId,
+    gone: &BTreeSet<DeviceId>,
+) -> Stored<()> {
+    let anchor = transaction.anchor(group)?;
+    match anchor.and_then(|anchor| anchor.after(gone)) {
+        Some(anchor) => transaction.put_anchor(&anchor),
+        None => Ok(()),
+    }
+}
+
+/// The same for a client that comes back into a group and has missed who went.
+pub(super) fn note_absent(transaction: &StoreTransaction<'_>, group: &Group) -> Stored<()> {
+    let id = GroupId::new(group.group_id());
+    let Some(anchor) = transaction.anchor(&id)? else { return Ok(()) };
+    let holder = anchor.role.reserve.as_ref().and_then(|reserve| reserve.holder);
+    let known = anchor.role.offers.iter().map(|offer| offer.giver);
+    let mut gone: BTreeSet<DeviceId> = known.chain(holder).chain(anchor.role.giver).collect();
+    for member in group.members() {
+        identity_of(&member.leaf).map(|identity| gone.remove(&identity.device));
+    }
+    note_departed(transaction, &id, &gone)
+}
+
+/// The devices that are in the group before a commit and not behind it.
+pub(super) fn departed(change: &EpochChange) -> BTreeSet<DeviceId> {
+    let device = |leaf: &wire::LeafNode| identity_of(leaf).map(|identity| identity.device);
+    let mut gone: BTreeSet<DeviceId> =
+        change.removed.iter().filter_map(|(_, leaf)| device(leaf)).collect();
+    for (_, leaf) in &change.added {
+        device(leaf).map(|device| gone.remove(&device));
+    }
+    gone
+}
+
+fn public_keys(suite: &Suite, own: &Secret, reserve: &Secret) -> Result<Vec<PublicKey>, Error> {
+    Ok(vec![access_public_key(suite, own)?, access_public_key(suite, reserve)?])
+}
+
+/// Who is to repair the log when this client is gone.
+fn successor(group: &Group, own: &Identity) -> Option<DeviceCredential> {
+    let admins = policy_of(group).admins;
+    let mut best: Option<(u8, DeviceCredential)> = None;
+    for member in group.members().filter(|member| member.index != group.own_leaf()) {
+        let Ok(credential) = DeviceCredential::read(&member.leaf.credential) else { continue };
+        let name = identity(&credential).name;
+        let rank = match name == own.name {
+            true => 1,
+            false if admins.is_empty() || admins.binary_search(&name).is_ok() => 0,
+            false => 2,
+        };
+        if best.as_ref().is_none_or(|(other, _)| rank < *other) {
+            best = Some((rank, credential));
+        }
+        if rank == 0 {
+            break;
+        }
+    }
+    best.map(|(_, credential)| credential)
 }

@@ -14,6 +14,7 @@ use delivery_api::key_package::{ClaimedKeyPackage, Stock};
 use delivery_api::log::{LogPage, Receipt};
 use delivery_api::repair::Repaired;
 use delivery_api::service::{Done, ServiceInfo};
+use delivery_api::sync::Synced;
 use delivery_api::{BlobId, Name, Position, Request};
 
 /// A request that waits for its answer.
@@ -31,6 +32,7 @@ pub(super) enum Asked {
     ReadBackups(Request<InboxPage>),
     ReadInbox(Request<InboxPage>),
     ReadLog(Request<LogPage>, GroupId),
+    ReadLogs(Request<Synced>, Vec<GroupId>),
     Rejoin(Request<Receipt>, GroupId),
     Repair(Request<Repaired>, GroupId, Position),
     Register(Request<Done>, Task),
@@ -55,6 +57,7 @@ impl Asked {
             Self::Register(request, _) => http(request),
             Self::Locate(request, ..) | Self::ReadLog(request, _) => http(request),
             Self::Lookup(request, ..) => http(request),
+            Self::ReadLogs(request, _) => http(request),
             Self::Repair(request, ..) => http(request),
             Self::ReadBackups(request) | Self::ReadInbox(request) => http(request),
             Self::ServiceInfo(request) => http(request),

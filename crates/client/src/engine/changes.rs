@@ -104,7 +104,7 @@ pub(super) fn before(
         let (name, device) = (identity.name.to_string(), identity.device.to_string());
         // The first device of an account that comes is the member.
         kinds.push(match stays.insert(identity.name) {
-            true => EventKind::MemberAdded { by: by(), name },
+            true => EventKind::MemberAdded { by: by(), name, device },
             false => EventKind::DeviceAdded { by: by(), name, device },
         });
     }

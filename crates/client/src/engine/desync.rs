@@ -13,8 +13,9 @@
 //! to other members being asked (`rejoin`), a suspicion only after a while, and not at all if the
 //! group turns out to go on in the own epoch. What a member answers is signed, so it settles it.
 
-use crate::store::{RejoinRecord, StoreTransaction};
-use crate::{GroupId, StoreError};
+use super::Engine;
+use crate::store::{GroupRecord, GroupStatus, NewEvent, RejoinRecord, StoreTransaction};
+use crate::{Error, EventKind, GroupId, StoreError};
 
 /// How long a suspicion waits for something that refutes it.
 const SUSPICION_SECONDS: u64 = 60;
@@ -46,6 +47,40 @@ impl Trace {
             Self::Later => suspect(transaction, group, now),
         }
     }
+}
+
+impl Engine {
+    /// Ends following a group: going on would not be safe.
+    pub(super) fn halt(&mut self, group: &GroupId, reason: &str) -> Result<(), Error> {
+        self.open.remove(group);
+        let transaction = self.store.transaction()?;
+        if let Some(mut record) = transaction.group_record(group)? {
+            halt(&transaction, &mut record, reason)?;
+            transaction.put_group(&record)?;
+            transaction.commit()?;
+        }
+        Ok(())
+    }
+}
+
+/// Ends following a group, within a transaction.
+pub(super) fn halt(
+    transaction: &StoreTransaction<'_>,
+    record: &mut GroupRecord,
+    reason: &str,
+) -> Result<(), StoreError> {
+    record.status = GroupStatus::Halted;
+    transaction.delete_outbox(&record.id)?;
+    prove(transaction, &record.id)?;
+    transaction.add_event(&NewEvent {
+        group: Some(record.id.clone()),
+        position: record.position,
+        epoch: 0,
+        kind: EventKind::Halted { reason: reason.to_owned() },
+        message_id: None,
+        unread: true,
+    })?;
+    Ok(())
 }
 
 /// Notes a suspicion: others are asked if nothing refutes it.

@@ -299,6 +299,7 @@ impl Engine {
                 self.take_certificate(*credential, (backup, &others), now)?;
             }
             Some(Notice::Standing { credential }) => self.take_standing(&credential)?,
+            Some(Notice::Anchor { offer }) => self.take_offer(*offer)?,
             Some(Notice::Certified { .. }) | None => {}
         }
         // Taking a notice twice does nothing, so this may come after it.

@@ -11,7 +11,9 @@ use crate::id::{LogExtension, is_group_name};
 use crate::identity::identity_of;
 use crate::message::{Content, TEXT_BYTES_MAX};
 use crate::policy::GroupPolicy;
-use crate::store::{AnchorRecord, GroupRecord, GroupStatus, Intent, Invitee, NewEvent, Submission};
+use crate::store::{
+    AnchorRecord, GroupRecord, GroupStatus, Intent, Invitee, NewEvent, Renewal, Submission,
+};
 use crate::transport::HttpRequest;
 use crate::{Error, Event, EventKind, GroupId, Identity, Misuse, StoreError};
 use delivery_api::log::CreateLog;
@@ -118,7 +120,7 @@ impl Engine {
         let log = LogId::new(log);
         let extensions = vec![LogExtension::new(log, name).to_extension(), policy.to_extension()];
         let mut extensions = Extensions(extensions);
-        let (rescue, anchor_key) = self.first_anchor()?;
+        let (rescue, anchor_key, role) = self.first_anchor()?;
         extensions.set(rescue.to_extension());
         let params = GroupParams { extensions, ..GroupParams::new(keys::SUITE) };
         let transaction = self.store.transaction()?;
@@ -146,7 +148,8 @@ impl Engine {
             key: anchor_key,
             number: 0,
             locked: None,
-            anchors: rescue.anchors,
+            renewal: Renewal::None,
+            role,
         })?;
         transaction.add_event(&NewEvent {
             group: Some(record.id.clone()),
@@ -171,8 +174,7 @@ impl Engine {
         let Some(record) = transaction.group_record(&group)? else {
             return Ok(None);
         };
-        let anchors = transaction.anchor(&group)?.map_or_else(Vec::new, |anchor| anchor.anchors);
-        let anchors = anchors.iter().map(|anchor| anchor.key).collect();
+        let anchors = transaction.anchor(&group)?.map_or_else(Vec::new, |anchor| anchor.role.keys);
         let create = CreateLog { join_key: None, anchors };
         let request = request::create_log(record.log, &create);
         let request = self.keys.sign_as_member(request, &record.access_key, now)?;

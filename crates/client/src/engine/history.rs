@@ -46,6 +46,24 @@ pub struct OwnMessage {
 }
 
 impl Engine {
+    /// The events that nobody has taken yet, oldest first.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn unread(&mut self) -> Result<Vec<Event>, Error> {
+        Ok(self.store.transaction()?.unread()?)
+    }
+
+    /// Says that the events up to a number were taken.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn set_read(&mut self, up_to: u64) -> Result<(), Error> {
+        let transaction = self.store.transaction()?;
+        transaction.set_read(up_to)?;
+        Ok(transaction.commit()?)
+    }
+
     /// A page of a group's history, oldest first.
     ///
     /// # Errors

@@ -100,7 +100,7 @@ impl Engine {
             Ok(Made::Submission(pending)) => {
                 open.pending = pending.map(|pending| *pending);
                 self.open.insert(record.group.clone(), open);
-                Ok(Some(Task::Submit(record.group)))
+                self.before_submission(&record.group).map(Some)
             }
             Ok(Made::Nothing) => {
                 let done = Done { position: group.position, epoch: open.group.epoch() };

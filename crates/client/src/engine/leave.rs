@@ -88,6 +88,7 @@ impl Engine {
         let Some(mut record) = transaction.group_record(group)? else { return Ok(()) };
         transaction.apply(&delta)?;
         transaction.delete_outbox(group)?;
+        transaction.delete_anchor(group)?;
         record.status = GroupStatus::Removed;
         transaction.put_group(&record)?;
         transaction.add_event(&NewEvent {

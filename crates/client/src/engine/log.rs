@@ -15,6 +15,7 @@
 //! head, that is over. The intent behind it stays, and is issued anew on top.
 
 use super::accepted::Accepted;
+use super::anchors::{departed, note_departed};
 use super::asked::Asked;
 use super::changes::name_of;
 use super::desync::{self, Trace};
@@ -195,6 +196,7 @@ impl Engine {
         }
         if learned.members {
             self.plan.push_back(Task::BackUp);
+            self.plan.push_back(Task::OfferAnchors);
         }
         for (number, position) in learned.sent {
             self.message_changes.push((number, MessageState::Accepted(position)));
@@ -205,37 +207,6 @@ impl Engine {
             }
         }
     }
-
-    /// Ends following a group: going on would not be safe.
-    pub(super) fn halt(&mut self, group: &GroupId, reason: &str) -> Result<(), Error> {
-        self.open.remove(group);
-        let transaction = self.store.transaction()?;
-        if let Some(mut record) = transaction.group_record(group)? {
-            halt(&transaction, &mut record, reason)?;
-            transaction.put_group(&record)?;
-            transaction.commit()?;
-        }
-        Ok(())
-    }
-}
-
-pub(super) fn halt(
-    transaction: &StoreTransaction<'_>,
-    record: &mut GroupRecord,
-    reason: &str,
-) -> Result<(), StoreError> {
-    record.status = GroupStatus::Halted;
-    transaction.delete_outbox(&record.id)?;
-    desync::prove(transaction, &record.id)?;
-    transaction.add_event(&NewEvent {
-        group: Some(record.id.clone()),
-        position: record.position,
-        epoch: 0,
-        kind: EventKind::Halted { reason: reason.to_owned() },
-        message_id: None,
-        unread: true,
-    })?;
-    Ok(())
 }
 
 /// The epoch that a message is of.
@@ -331,7 +302,8 @@ impl Reading<'_> {
                 self.advance(pending.into(), &change, position)?;
                 self.transaction.delete_doubt(&self.record.id)?;
                 let event = self.event(position, EventKind::LogRepaired {}, true);
-                note_unlocked(self.transaction, event)?;
+                // The keys may be new: then they lack a successor.
+                self.learned.members |= note_unlocked(self.transaction, event)?;
                 if matches!(wish, Intent::Leave | Intent::Send { .. }) {
                     // Only the proposals that stood before it are out of the way.
                     return Ok(());
@@ -470,7 +442,9 @@ impl Reading<'_> {
         }
         if change.self_removed {
             self.record.status = GroupStatus::Removed;
+            self.transaction.delete_anchor(&self.record.id)?;
         } else {
+            note_departed(self.transaction, &self.record.id, &departed(change))?;
             self.record.access_key = access_seed(&self.open.group, self.record.log)?;
             let commit = (position, !change.removed.is_empty());
             note_segment(self.transaction, &self.keys.suite, &self.record, commit)?;
@@ -523,7 +497,8 @@ impl Reading<'_> {
         unread: bool,
     ) -> Result<(), Error> {
         let file = content.file().cloned();
-        let event = self.event(position, content.into_event(from), unread);
+        let device = message_id.map_or_else(String::new, |(device, _)| device.to_string());
+        let event = self.event(position, content.into_event((from, device)), unread);
         let is_new = self.transaction.add_event(&NewEvent { message_id, epoch, ..event })?;
         if let (true, Some(file)) = (is_new, file) {
             self.transaction.put_file_of_last_event(&file)?;
@@ -594,7 +569,7 @@ impl Reading<'_> {
 
     fn halt(&mut self, reason: &str) -> Result<(), Error> {
         self.outbox = None;
-        Ok(halt(self.transaction, &mut self.record, reason)?)
+        Ok(desync::halt(self.transaction, &mut self.record, reason)?)
     }
 
     fn event(&self, position: Position, kind: EventKind, unread: bool) -> NewEvent {

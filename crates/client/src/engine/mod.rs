@@ -34,9 +34,9 @@
 //! | `devices`, `notice` | linking devices, what devices tell each other |
 //! | `recovery` | backups, and coming back from one |
 //! | `standing` | the own credential and its renewal, the devices in groups |
-//! | `news` | fetching what is new |
+//! | `news`, `bulk` | fetching what is new |
 //! | `log` | reading a group's log, entry by entry |
-//! | `repair` | a log that an insider has closed |
+//! | `repair`, `anchors` | a log that an insider has closed, and who may open it |
 //! | `stream` | what to ask of a stream of hints |
 //! | `desync`, `rejoin` | a group that this client has lost, and the way back |
 //! | `guide` | showing the way to others |
@@ -45,6 +45,7 @@ mod accepted;
 mod account;
 mod anchors;
 mod asked;
+mod bulk;
 mod changes;
 mod configuration;
 mod desync;
@@ -79,7 +80,7 @@ use crate::store::{
     AccountRecord, BelongingRecord, GroupStatus, Intent, IntentRecord, NewEvent, Store, StoreError,
 };
 use crate::transport::{HttpRequest, HttpResponse};
-use crate::{Error, Event, EventKind, GroupId, Home, Misuse, StoreKey};
+use crate::{Error, EventKind, GroupId, Home, Misuse, StoreKey};
 use asked::Asked;
 use authentication::{AccountPolicy, KnownAccounts};
 use configuration::client;
@@ -136,6 +137,7 @@ enum Task {
     FetchCard(BlobId, Secret),
     Locate(GroupId, Search),
     Lookup(u64),
+    OfferAnchors,
     Pause(Duration),
     PutCard,
     PutNotice,
@@ -143,6 +145,7 @@ enum Task {
     ReadBackups(u64),
     ReadInbox,
     ReadLog(GroupId),
+    ReadLogs(Vec<GroupId>),
     Register,
     Rejoin(GroupId),
     Repair(GroupId),
@@ -378,6 +381,9 @@ impl Engine {
             Some(Asked::ReadLog(request, group)) => {
                 self.log_read(request.answer(status, body), &group, now)
             }
+            Some(Asked::ReadLogs(request, groups)) => {
+                self.logs_read(request.answer(status, body), &groups, now)
+            }
             Some(Asked::Register(request, then)) => {
                 self.device_registered(request.answer(status, body), then)
             }
@@ -447,6 +453,9 @@ impl Engine {
         drop(transaction);
         self.want_unlocked()?;
         self.want_fresh_keys()?;
+        if let Some(task) = self.renewal_task()? {
+            return Ok(Some(task));
+        }
         // On the way to an intent a group may turn out to be lost.
         match self.intent_task(now)? {
             Some(task) => Ok(Some(task)),
@@ -489,6 +498,7 @@ impl Engine {
             Task::FetchCard(card, secret) => Ok(Some(Self::ask_card(card, secret))),
             Task::Locate(group, search) => self.ask_locate(group, search, now),
             Task::Lookup(intent) => self.ask_lookup(intent),
+            Task::OfferAnchors => self.offer_anchors().map(|()| None),
             Task::Pause(_) => Ok(None),
             Task::PutCard => self.ask_put_card(now),
             Task::PutNotice => self.ask_put_notice(now),
@@ -496,6 +506,7 @@ impl Engine {
             Task::ReadBackups(after) => self.ask_backups(after, now).map(Some),
             Task::ReadInbox => self.ask_inbox(now).map(Some),
             Task::ReadLog(group) => self.ask_log(group, now),
+            Task::ReadLogs(groups) => self.ask_logs(&groups, now),
             Task::Register => self.ask_register(now).map(Some),
             Task::Rejoin(group) => self.ask_rejoin(group, now),
             Task::Repair(group) => self.ask_repair(group, now),
@@ -551,24 +562,6 @@ impl Engine {
     fn intent(&mut self, number: u64) -> Result<Option<IntentRecord>, Error> {
         let intents = self.store.transaction()?.intents()?;
         Ok(intents.into_iter().find(|record| record.number == number))
-    }
-
-    /// The events that nobody has taken yet, oldest first.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub fn unread(&mut self) -> Result<Vec<Event>, Error> {
-        Ok(self.store.transaction()?.unread()?)
-    }
-
-    /// Says that the events up to a number were taken.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub fn set_read(&mut self, up_to: u64) -> Result<(), Error> {
-        let transaction = self.store.transaction()?;
-        transaction.set_read(up_to)?;
-        Ok(transaction.commit()?)
     }
 
     /// Whether the service has ever answered.

@@ -23,16 +23,18 @@ impl Engine {
         self.plan.push_back(Task::Stock);
         self.plan.push_back(Task::Tend);
         self.plan.push_back(Task::BackUp);
+        self.plan.push_back(Task::OfferAnchors);
         Ok(())
     }
 
     /// Plans to read the logs of all groups in use. Before the inbox: a Welcome back into a group
     /// is only understood once the removal before it was.
     pub(super) fn plan_logs(&mut self) -> Result<(), Error> {
-        let transaction = self.store.transaction()?;
-        for record in transaction.group_records()? {
+        let records = self.store.transaction()?.group_records()?;
+        let mut active = Vec::new();
+        for record in records {
             match record.status {
-                GroupStatus::Active => self.plan.push_back(Task::ReadLog(record.id)),
+                GroupStatus::Active => active.push(record.id),
                 // Found, it is read on from there.
                 GroupStatus::Locating => {
                     self.plan.push_back(Task::Locate(record.id, Search::End));
@@ -40,6 +42,7 @@ impl Engine {
                 _ => {}
             }
         }
+        self.plan_to_read(active);
         Ok(())
     }
 }

@@ -2,10 +2,12 @@
 //!
 //! An item is sealed (HPKE, RFC 9180) to a key that the recipient's credential names, so the
 //! service sees that somebody got an item of about some size. Who sent it, nothing here says: what
-//! a notice claims is signed by the root key of the account that it is about.
+//! a notice claims is signed: by the root key of the account that it is about, or by a member of
+//! the group.
 
 use super::issue::idempotency_key;
 use crate::Error;
+use crate::rescue::AnchorOffer;
 use crate::store::StoreTransaction;
 use authentication::DeviceCredential;
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
@@ -50,6 +52,11 @@ pub(crate) enum Notice {
         /// The other devices of the account.
         others: Vec<Contact>,
     },
+    /// Who repairs a group's log to another member: a key to do so.
+    Anchor {
+        /// The key.
+        offer: Box<AnchorOffer>,
+    },
     /// A device to those of its own account and of others: how its account stands.
     Standing {
         /// Its credential, with the account's list.
@@ -67,6 +74,10 @@ impl Encode for Notice {
                 proof.encode(writer);
                 backup.encode(writer);
                 others.encode(writer);
+            }
+            Self::Anchor { offer } => {
+                3_u8.encode(writer);
+                offer.encode(writer);
             }
             Self::Standing { credential } => {
                 2_u8.encode(writer);
@@ -87,6 +98,7 @@ impl Decode for Notice {
                 others: Decode::decode(reader)?,
             }),
             (VERSION, 2) => Ok(Self::Standing { credential: Box::new(Decode::decode(reader)?) }),
+            (VERSION, 3) => Ok(Self::Anchor { offer: Box::new(Decode::decode(reader)?) }),
             _ => Err(error),
         }
     }

@@ -212,12 +212,18 @@ impl Commit<'_> {
         };
         let accounts: BTreeSet<_> = self.change.added.iter().map(|(_, leaf)| name(leaf)).collect();
         let devices_max = usize::try_from(self.policy.devices_max).unwrap_or(usize::MAX);
+        if after <= devices_max {
+            return Ok(());
+        }
         for account in accounts {
             let (added, removed) =
                 (count(&self.change.added, &account), count(&self.change.removed, &account));
+            if added <= removed {
+                continue;
+            }
             let before = self.group.members().filter(|it| name(&it.leaf) == account).count();
             let after = before.saturating_sub(removed).saturating_add(added);
-            if added > removed && after > devices_max {
+            if after > devices_max {
                 return Err(Violation::TooManyDevices);
             }
         }

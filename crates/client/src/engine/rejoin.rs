@@ -13,7 +13,7 @@ use super::repair::note_segment;
 use super::{Engine, OpenGroup, Task};
 use crate::direct::{Direct, RejoinAnswer, RejoinRequest};
 use crate::id::LogExtension;
-use crate::identity::identity_of;
+use crate::identity::{Identity, identity_of};
 use crate::message::LastSeen;
 use crate::rescue::RescueExtension;
 use crate::store::{
@@ -27,6 +27,7 @@ use delivery_api::log::{CommitBundle, Receipt};
 use delivery_api::request::{self, Failure};
 use delivery_api::{DeviceId, Problem};
 use mls::{CommitId, ExternalJoinOptions, PendingJoin};
+use std::collections::BTreeSet;
 use wire::MlsMessage;
 
 /// How often others are asked before the group is given up: for some ten hours, if nobody answers.
@@ -279,7 +280,11 @@ impl Engine {
         if record.status == GroupStatus::Active {
             // What was suspected is proven: the answer is signed by a member.
             let mut record = record;
-            super::log::halt(&transaction, &mut record, "the group went on without this client")?;
+            super::desync::halt(
+                &transaction,
+                &mut record,
+                "the group went on without this client",
+            )?;
             transaction.put_group(&record)?;
             self.open.remove(&record.id);
         }
@@ -317,6 +322,8 @@ impl Engine {
         let pending = pending_join(&self.keys.suite, id, &bundle)?;
         let submission = Submission::Commit(Box::new(bundle));
         let accepted = Accepted::by_receipt(&self.keys, &record, &submission, &receipt)?;
+        // Rows that cannot be read tell nothing of who was there.
+        let before = self.client.load_group(&transaction.mls(), id.as_slice()).ok().flatten();
         let joined = self.client.complete_join(&transaction.mls(), &pending)?;
         let (mut group, delta) = joined.into_parts();
         super::policy::apply(&mut group, self.client.settings());
@@ -333,12 +340,16 @@ impl Engine {
         transaction.put_group(&record)?;
         note_segment(&transaction, &self.keys.suite, &record, (record.position, true))?;
         note_means(&transaction, &group)?;
+        super::anchors::note_absent(&transaction, &group)?;
         super::schedule::begin_again(&transaction, id, now)?;
         let leaves = group.members().map(|member| member.leaf);
         let revoked =
             super::standing::learn((&self.policy, &self.keys.identity), &transaction, leaves)?;
         let rejoined = NewEvent { epoch: group.epoch(), ..event(&record, missed) };
         transaction.add_event(&rejoined)?;
+        for kind in before.map_or_else(Vec::new, |before| missed_changes(&before, &group)) {
+            transaction.add_event(&NewEvent { epoch: group.epoch(), ..event(&record, kind) })?;
+        }
         transaction.commit()?;
         if revoked {
             self.tend_soon();
@@ -362,6 +373,19 @@ impl Engine {
         transaction.put_rejoin(&rejoin)?;
         Ok(transaction.commit()?)
     }
+}
+
+/// Who came and went while the group was lost.
+fn missed_changes(before: &mls::Group, after: &mls::Group) -> Vec<EventKind> {
+    let members = |group: &mls::Group| -> BTreeSet<Identity> {
+        group.members().filter_map(|member| identity_of(&member.leaf)).collect()
+    };
+    let (before, after) = (members(before), members(after));
+    let parts = |identity: &Identity| (identity.name.to_string(), identity.device.to_string());
+    let gone = before.difference(&after).map(parts);
+    let gone = gone.map(|(name, device)| EventKind::MemberDisappeared { name, device });
+    let new = after.difference(&before).map(parts);
+    gone.chain(new.map(|(name, device)| EventKind::MemberAppeared { name, device })).collect()
 }
 
 fn pending_join(suite: &Suite, id: &GroupId, bundle: &CommitBundle) -> Result<PendingJoin, Error> {
@@ -402,10 +426,10 @@ pub(super) fn note_means(
     group: &mls::Group,
 ) -> Result<(), Error> {
     let Some(rescue) = RescueExtension::read(group.extensions()) else { return Ok(()) };
-    let own = group.own_leaf();
-    let behind = group.members().filter(|member| member.index > own);
-    let before = group.members().filter(|member| member.index < own);
-    let others = behind.chain(before);
+    // One at a time: a group is large, and a few are enough.
+    let own = group.own_leaf().as_u32();
+    let others = (own.saturating_add(1)..group.leaf_count()).chain(0..own);
+    let others = others.filter_map(|index| group.member(index));
     let devices = others.filter_map(|member| identity_of(&member.leaf)).map(|it| it.device);
     let devices = devices.take(DEVICES_KEPT).collect();
     let secret = Secret::from_slice(&rescue.secret);

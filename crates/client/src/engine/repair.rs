@@ -17,7 +17,8 @@ use super::desync;
 use super::keys::access_public_key;
 use super::{Engine, Task};
 use crate::store::{
-    AnchorRecord, GroupRecord, GroupStatus, Intent, NewEvent, OutboxRecord, StoreTransaction,
+    AnchorRecord, GroupRecord, GroupStatus, Intent, NewEvent, OutboxRecord, Renewal,
+    StoreTransaction,
 };
 use crate::{Error, EventKind, GroupId, Misuse, ServiceFault, StoreError};
 use crypto::{Secret, Suite};
@@ -40,7 +41,8 @@ impl Engine {
             return Ok(());
         }
         let anchor = transaction.anchor(group)?;
-        if let Some(anchor) = anchor.as_ref().filter(|anchor| anchor.locked.is_some()) {
+        let is_anchor = anchor.is_some();
+        if let Some(anchor) = anchor.filter(|anchor| anchor.locked.is_some()) {
             // Another anchor has taken the lock over, or the own commit has opened it.
             transaction.put_anchor(&anchor.unlocked())?;
             transaction.commit()?;
@@ -48,7 +50,7 @@ impl Engine {
             return Ok(());
         }
         // If others seem to have gone on, it is this client that must find out how.
-        if anchor.is_some() && transaction.rejoin(group)?.is_none() {
+        if is_anchor && transaction.rejoin(group)?.is_none() {
             drop(transaction);
             self.plan.push_front(Task::Repair(group.clone()));
             return Ok(());
@@ -126,12 +128,11 @@ impl Engine {
 
     pub(super) fn ask_repair(&mut self, id: GroupId, now: u64) -> Result<Option<Asked>, Error> {
         let idempotency_key = self.idempotency_key()?;
+        let Some((anchor, anchors)) = self.repairing_anchor(&id)? else { return Ok(None) };
         let transaction = self.store.transaction()?;
         let record = transaction.group_record(&id)?;
         let record = record.filter(|record| record.status == GroupStatus::Active);
-        let (Some(record), Some(anchor)) = (record, transaction.anchor(&id)?) else {
-            return Ok(None);
-        };
+        let Some(record) = record else { return Ok(None) };
         // The oldest commit that is known was reached by its own key, so its segment is right.
         let mut commits = transaction.segments(&id)?;
         if commits.is_empty() {
@@ -143,7 +144,7 @@ impl Engine {
             after: commits.remove(0).head,
             up_to: record.position,
             commits,
-            anchors: anchor.anchors.iter().map(|anchor| anchor.key).collect(),
+            anchors,
         };
         let request = request::repair(record.log, &repair);
         let request = self.keys.sign_as_member(request, &anchor.key, now)?;
@@ -161,12 +162,7 @@ impl Engine {
             Err(Failure::Problem(Problem::RepairRaced { number })) => {
                 return self.repair_raced(group, number);
             }
-            Err(Failure::Problem(Problem::NotAllowed)) => {
-                let transaction = self.store.transaction()?;
-                transaction.delete_anchor(group)?;
-                transaction.commit()?;
-                return self.wait_for_log(group);
-            }
+            Err(Failure::Problem(Problem::NotAllowed)) => return self.key_refused(group),
             Err(Failure::Problem(Problem::BeyondEnd { .. })) => {
                 return self.halt(group, "the service has lost entries");
             }
@@ -178,12 +174,31 @@ impl Engine {
             self.give_up_submission(group)?;
         }
         let transaction = self.store.transaction()?;
-        let Some(mut anchor) = transaction.anchor(group)? else { return Ok(()) };
-        (anchor.number, anchor.locked) = (repaired.number, Some(up_to));
+        let Some(anchor) = transaction.anchor(group)? else { return Ok(()) };
+        let anchor = anchor.locked(&self.keys.suite, (repaired.number, up_to))?;
         transaction.put_anchor(&anchor)?;
         transaction.commit()?;
         if !is_read {
             self.plan.push_front(Task::ReadLog(group.clone()));
+        }
+        Ok(())
+    }
+
+    /// The key is none of the log's anchors: another one may be.
+    fn key_refused(&mut self, group: &GroupId) -> Result<(), Error> {
+        let transaction = self.store.transaction()?;
+        let Some(anchor) = transaction.anchor(group)? else { return Ok(()) };
+        let is_open = anchor.renewal == Renewal::Due;
+        let fallback = anchor.fallback(&self.keys.suite)?;
+        match &fallback {
+            Some(anchor) => transaction.put_anchor(anchor)?,
+            None => transaction.delete_anchor(group)?,
+        }
+        transaction.commit()?;
+        if fallback.is_some() {
+            self.plan.push_front(Task::Repair(group.clone()));
+        } else if !is_open {
+            return self.wait_for_log(group);
         }
         Ok(())
     }
@@ -196,22 +211,14 @@ impl Engine {
         if number <= anchor.number {
             return Err(ServiceFault::Inconsistent("repairs that were forgotten").into());
         }
-        transaction.put_anchor(&AnchorRecord { number, ..anchor.unlocked() })?;
+        let anchor = AnchorRecord { number, ..anchor.unlocked() };
+        transaction.put_anchor(&anchor)?;
         transaction.commit()?;
-        self.wait_for_log(group)
-    }
-}
-
-impl AnchorRecord {
-    /// The same without the lock.
-    fn unlocked(&self) -> Self {
-        Self {
-            group: self.group.clone(),
-            key: self.key.duplicate(),
-            number: self.number,
-            locked: None,
-            anchors: self.anchors.clone(),
+        if anchor.renewal == Renewal::Due {
+            self.plan.push_front(Task::Repair(group.clone()));
+            return Ok(());
         }
+        self.wait_for_log(group)
     }
 }
 
@@ -222,7 +229,7 @@ pub(super) fn log_key(
     record: &GroupRecord,
 ) -> Result<Secret, StoreError> {
     let anchor = transaction.anchor(&record.id)?.filter(|anchor| anchor.locked.is_some());
-    Ok(anchor.map_or_else(|| record.access_key.duplicate(), |anchor| anchor.key))
+    Ok(anchor.map_or_else(|| record.access_key.duplicate(), AnchorRecord::into_lock_key))
 }
 
 /// Notes that a commit was accepted: what a repair would restate of it.
@@ -236,19 +243,20 @@ pub(super) fn note_segment(
     Ok(transaction.put_segment(&record.id, &RestatedCommit { head, access_key, removes })?)
 }
 
-/// An own commit was taken: if it was made under the lock, the log is open again.
+/// An own commit was taken: if it was made under the lock, the log is open again. Returns whether
+/// it was.
 pub(super) fn note_unlocked(
     transaction: &StoreTransaction<'_>,
     event: NewEvent,
-) -> Result<(), StoreError> {
-    let Some(group) = &event.group else { return Ok(()) };
-    if let Some(anchor) = transaction.anchor(group)?.filter(|anchor| anchor.locked.is_some()) {
-        transaction.put_anchor(&anchor.unlocked())?;
-        transaction.add_event(&NewEvent {
-            kind: EventKind::LogRepaired {},
-            unread: true,
-            ..event
-        })?;
+) -> Result<bool, StoreError> {
+    let Some(group) = &event.group else { return Ok(false) };
+    let anchor = transaction.anchor(group)?.filter(|anchor| anchor.locked.is_some());
+    let Some(anchor) = anchor else { return Ok(false) };
+    let was_closed = anchor.renewal != Renewal::Locked;
+    transaction.put_anchor(&anchor.unlocked())?;
+    if was_closed {
+        let kind = EventKind::LogRepaired {};
+        transaction.add_event(&NewEvent { kind, unread: true, ..event })?;
     }
-    Ok(())
+    Ok(true)
 }

@@ -162,7 +162,9 @@ fn leavers(group: &Group) -> Vec<LeafIndex> {
 /// this client's to commit.
 fn turns_before(group: &Group, leavers: &[LeafIndex]) -> Option<u64> {
     let own = group.own_leaf();
-    let others_leave = leavers.iter().any(|leaf| *leaf != own);
+    if leavers.iter().all(|leaf| *leaf == own) {
+        return None;
+    }
     let stays = |leaf: &LeafIndex| !leavers.contains(leaf);
     let staying = || group.members().map(|member| member.index).filter(stays);
     // If all want to leave, each may let the others go.
@@ -176,8 +178,7 @@ fn turns_before(group: &Group, leavers: &[LeafIndex]) -> Option<u64> {
         count += 1;
     }
     let first = group.epoch().checked_rem(count)?;
-    let place = place.filter(|_| others_leave)?;
-    Some(((place + count - first) % count).min(TURNS_MAX))
+    Some(((place? + count - first) % count).min(TURNS_MAX))
 }
 
 impl Engine {

@@ -52,7 +52,7 @@ impl Engine {
         Ok(Subscribe { time_seconds: now, logs: cursors, inbox: Some(inbox) })
     }
 
-    fn sign_cursor(
+    pub(super) fn sign_cursor(
         &self,
         (log, after): (LogId, Position),
         access_seed: &Secret,

@@ -27,7 +27,9 @@ pub(crate) use records::{
     KeyPackageRecord, NewEvent, OutboxRecord, Submission,
 };
 
-pub(crate) use rescue_rows::{AnchorRecord, MeansRecord, RejoinRecord};
+pub(crate) use rescue_rows::{
+    AnchorRecord, AnchorRole, MeansRecord, NextKeys, RejoinRecord, Renewal, Reserve,
+};
 
 pub(crate) use schedule_rows::{Leaving, Schedule};
 pub use sealing::{Home, Protection, StoreKey};

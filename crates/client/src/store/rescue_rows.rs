@@ -1,9 +1,9 @@
 //! The statements on what gets a group back: anchors and the truth about its commits, whom to ask,
 //! and rejoining.
 
-use super::{GroupStatus, StoreTransaction, Stored};
+use super::{GroupStatus, StoreError, StoreTransaction, Stored};
 use crate::GroupId;
-use crate::rescue::Anchor;
+use crate::rescue::AnchorOffer;
 use codec::Encode;
 use crypto::Secret;
 use delivery_api::log::CommitBundle;
@@ -13,6 +13,37 @@ use rusqlite::{OptionalExtension, params};
 
 /// How many accepted commits of a log are kept to be restated: a reader may be behind by as many.
 const SEGMENTS_KEPT: u64 = 256;
+
+/// Whether the keys of a log's anchors are to be replaced, since somebody who is no member any more
+/// knows one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Renewal {
+    /// No.
+    None,
+    /// They are.
+    Due,
+    /// They are replaced, and the log is locked for nothing else.
+    Locked,
+}
+
+impl Renewal {
+    const fn code(self) -> u8 {
+        match self {
+            Self::None => 0,
+            Self::Due => 1,
+            Self::Locked => 2,
+        }
+    }
+
+    const fn from_code(code: u8) -> Option<Self> {
+        match code {
+            0 => Some(Self::None),
+            1 => Some(Self::Due),
+            2 => Some(Self::Locked),
+            _ => None,
+        }
+    }
+}
 
 /// What this client has to repair a log with.
 pub(crate) struct AnchorRecord {
@@ -24,9 +55,41 @@ pub(crate) struct AnchorRecord {
     /// Up to where the commits were restated by the repair with which this client has locked the
     /// log; `None` if it has not.
     pub(crate) locked: Option<Position>,
-    /// All anchors, this client among them.
-    pub(crate) anchors: Vec<Anchor>,
+    pub(crate) renewal: Renewal,
+    pub(crate) role: AnchorRole,
 }
+
+/// How a log's anchors stand to each other.
+pub(crate) struct AnchorRole {
+    /// The public halves of the keys of all anchors, this client's among them.
+    pub(crate) keys: Vec<PublicKey>,
+    /// Who gave this client its key; `None` if it made it.
+    pub(crate) giver: Option<DeviceId>,
+    /// The key for a successor, at the client that made the keys.
+    pub(crate) reserve: Option<Reserve>,
+    /// The key with which the lock was taken, if the own key is a newer one.
+    pub(crate) lock_key: Option<Secret>,
+    /// The keys that a repair under way brings.
+    pub(crate) next: Option<NextKeys>,
+    /// Other keys for this log that members have given this client: some member may have lied.
+    pub(crate) offers: Vec<AnchorOffer>,
+}
+codec::fields!(AnchorRole { keys, giver, reserve, lock_key, next, offers });
+
+/// The key for a successor.
+pub(crate) struct Reserve {
+    pub(crate) seed: Secret,
+    /// Who has it.
+    pub(crate) holder: Option<DeviceId>,
+}
+codec::fields!(Reserve { seed, holder });
+
+/// New anchor keys.
+pub(crate) struct NextKeys {
+    pub(crate) own: Secret,
+    pub(crate) reserve: Secret,
+}
+codec::fields!(NextKeys { own, reserve });
 
 /// Whom a client can ask about a group, should it lose its way there.
 pub(crate) struct MeansRecord {
@@ -52,47 +115,73 @@ pub(crate) struct RejoinRecord {
 impl StoreTransaction<'_> {
     /// What this client has to repair a group's log with, if it is one of its anchors.
     pub(crate) fn anchor(&self, id: &GroupId) -> Stored<Option<AnchorRecord>> {
-        let sql = "SELECT key, number, locked, anchors FROM anchors WHERE group_id = ?";
+        let sql = "SELECT key, number, locked, renewal, role FROM anchors WHERE group_id = ?";
         let row = self.0.prepare_cached(sql)?.query_row([id.as_slice()], |row| {
-            let locked: Option<u64> = row.get(2)?;
-            Ok((row.get::<_, Vec<u8>>(0)?, row.get(1)?, locked, row.get::<_, Vec<u8>>(3)?))
+            let (number, locked): (u64, Option<u64>) = (row.get(1)?, row.get(2)?);
+            let sealed = (row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(4)?);
+            Ok((sealed, number, locked, row.get::<_, u8>(3)?))
         });
-        let Some((key, number, locked, anchors)) = row.optional()? else { return Ok(None) };
+        let Some(((key, role), number, locked, renewal)) = row.optional()? else {
+            return Ok(None);
+        };
         Ok(Some(AnchorRecord {
             group: id.clone(),
             key: self.unseal("anchors.key", id.as_slice(), &key)?,
             number,
             locked: locked.map(Position),
-            anchors: self.unseal_as("anchors.anchors", id.as_slice(), &anchors)?,
+            renewal: Renewal::from_code(renewal).ok_or(StoreError::Corrupt("anchors.renewal"))?,
+            role: self.unseal_as("anchors.role", id.as_slice(), &role)?,
         }))
     }
 
     /// Writes what this client has to repair a log with.
     pub(crate) fn put_anchor(&self, record: &AnchorRecord) -> Stored<()> {
-        let sql = "INSERT OR REPLACE INTO anchors (group_id, key, number, locked, anchors)
-                   VALUES (?, ?, ?, ?, ?)";
+        let sql = "INSERT OR REPLACE INTO anchors
+                   (group_id, key, number, locked, renewal, spare, role)
+                   VALUES (?, ?, ?, ?, ?, ?, ?)";
         let id = record.group.as_slice();
+        let is_spare = |reserve: &Reserve| reserve.holder.is_none();
         self.0.prepare_cached(sql)?.execute(params![
             id,
             self.seal("anchors.key", id, record.key.expose())?,
             record.number,
             record.locked.map(|position| position.0),
-            self.seal("anchors.anchors", id, &record.anchors.to_bytes())?,
+            record.renewal.code(),
+            record.role.reserve.as_ref().is_some_and(is_spare),
+            self.seal("anchors.role", id, &record.role.to_bytes())?,
         ])?;
         Ok(())
     }
 
-    /// The groups in use whose log this client has locked, and of which nothing is wanted.
-    pub(crate) fn locked_without_intent(&self) -> Stored<Vec<GroupId>> {
-        let sql = "SELECT group_id FROM anchors JOIN groups USING (group_id)
-                   WHERE locked IS NOT NULL AND status = ?
-                   AND NOT EXISTS (SELECT 1 FROM intents
-                                   WHERE intents.group_id = anchors.group_id)";
-        let mut statement = self.0.prepare_cached(sql)?;
+    /// The groups in use of which these columns say so.
+    fn anchored(&self, condition: &str) -> Stored<Vec<GroupId>> {
+        let sql = format!(
+            "SELECT group_id FROM anchors JOIN groups USING (group_id)
+             WHERE status = ? AND {condition}"
+        );
+        let mut statement = self.0.prepare_cached(&sql)?;
         let rows = statement.query_map([GroupStatus::Active.code()], |row| {
             row.get::<_, Vec<u8>>(0).map(GroupId::new)
         })?;
         Ok(rows.collect::<Result<_, _>>()?)
+    }
+
+    /// The groups whose anchors' keys are to be replaced.
+    pub(crate) fn due_renewals(&self) -> Stored<Vec<GroupId>> {
+        self.anchored("locked IS NULL AND renewal = 1")
+    }
+
+    /// The groups that lack a successor of who repairs their logs.
+    pub(crate) fn spare_anchors(&self) -> Stored<Vec<GroupId>> {
+        self.anchored("locked IS NULL AND spare = 1")
+    }
+
+    /// The groups in use whose log this client has locked, and of which nothing is wanted.
+    pub(crate) fn locked_without_intent(&self) -> Stored<Vec<GroupId>> {
+        self.anchored(
+            "locked IS NOT NULL AND NOT EXISTS
+             (SELECT 1 FROM intents WHERE intents.group_id = anchors.group_id)",
+        )
     }
 
     /// Forgets an anchor key.

@@ -26,7 +26,8 @@ fn group(position: u64) -> GroupRecord {
 }
 
 fn message(id: u8, unread: bool) -> NewEvent {
-    let kind = EventKind::Message { from: "bob".to_owned(), text: format!("text {id}") };
+    let (from, device) = ("bob".to_owned(), "07".to_owned());
+    let kind = EventKind::Message { from, text: format!("text {id}"), device };
     NewEvent {
         group: Some(group(0).id),
         position: Position(u64::from(id)),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "tests")]
 
 mod agreement;
+mod anchors;
 mod at_rest;
 mod conversation;
 mod crashes;

@@ -519,13 +519,18 @@ fn a_service_that_went_back_is_found_out_by_who_had_read_on() {
 
 #[test]
 fn nothing_is_sent_to_a_service_that_went_back_behind_everybody() {
-    let (past, people) = Past::of(&["alice", "bob"]);
-    let [mut alice, mut bob] = people.try_into().ok().unwrap();
+    let (past, people) = Past::of(&["alice", "bob", "carol"]);
+    let [mut alice, mut bob, mut carol] = people.try_into().ok().unwrap();
     alice.update_keys(&past.group).unwrap();
     assert_eq!(hear(&mut bob), ["alice updated"]);
+    assert_eq!(hear(&mut carol), ["alice updated"]);
     past.go_back();
-    // Neither has a key that the service of then knows. Alice, an anchor, learns more.
-    for (account, other) in [(&mut alice, GroupState::Halted), (&mut bob, GroupState::Active)] {
+    // None has a key that the service of then knows. The anchors, Alice and Bob, learn more.
+    for (account, other) in [
+        (&mut alice, GroupState::Halted),
+        (&mut bob, GroupState::Halted),
+        (&mut carol, GroupState::Active),
+    ] {
         let refused = account.send(&past.group, "on we go").unwrap_err();
         assert!(matches!(refused, Error::Misuse(Misuse::GroupUnusable(_))), "{refused}");
         let heard = hear(account);
@@ -539,19 +544,20 @@ fn nothing_is_sent_to_a_service_that_went_back_behind_everybody() {
 
 #[test]
 fn who_has_a_receipt_for_a_commit_that_was_taken_back_is_alone_and_sends_nothing() {
-    let (past, people) = Past::of(&["alice", "bob"]);
-    let [mut alice, mut bob] = people.try_into().ok().unwrap();
+    let (past, people) = Past::of(&["alice", "bob", "carol"]);
+    let [mut alice, bob, mut carol] = people.try_into().ok().unwrap();
+    drop(bob);
     // Two receipts for one position, both signed.
-    let position = bob.update_keys(&past.group).unwrap().position;
+    let position = carol.update_keys(&past.group).unwrap().position;
     past.go_back();
     assert_eq!(alice.update_keys(&past.group).unwrap().position, position);
     alice.send(&past.group, "hello").unwrap();
-    let refused = bob.send(&past.group, "anybody?").unwrap_err();
+    let refused = carol.send(&past.group, "anybody?").unwrap_err();
     assert!(matches!(refused, Error::Misuse(Misuse::GroupUnusable(_))), "{refused}");
-    assert!(hear(&mut bob).is_empty());
+    assert!(hear(&mut carol).is_empty());
     assert!(hear(&mut alice).is_empty());
     let view = |account: &mut Account| account.group("garden").unwrap().epoch_authenticator;
-    assert_ne!(view(&mut alice), view(&mut bob), "people who compare it see the fork");
+    assert_ne!(view(&mut alice), view(&mut carol), "people who compare it see the fork");
 }
 
 #[test]

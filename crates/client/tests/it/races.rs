@@ -89,7 +89,7 @@ fn many_who_commit_at_once_all_have_their_turn() {
         let mut events = account.history(&group).unwrap();
         events.sort_by_key(|event| event.position);
         let messages = events.into_iter().filter_map(|event| match event.kind {
-            EventKind::Message { from, text } => {
+            EventKind::Message { from, text, .. } => {
                 assert!(text.starts_with(&from));
                 Some((event.position, event.epoch, text))
             }

@@ -4,7 +4,7 @@ use crate::world::{Fault, World, assert_agreement, lines};
 use client::{Account, Error, GroupId, Misuse};
 use delivery_api::LogId;
 
-/// Alice, who made the group and holds its anchor key, Bob, and the group's log.
+/// Alice, who made the group, Bob, who is to repair it when she is gone, and the group's log.
 fn garden(world: &World) -> ([Account; 2], GroupId, LogId) {
     let transport = world.transport();
     let mut alice = world.account_over("alice", transport.clone());
@@ -45,20 +45,24 @@ fn what_others_want_to_say_waits_until_the_log_is_open_again() {
     for removes in [false, true] {
         let world = World::new();
         let ([mut alice, mut bob], group, log) = garden(&world);
+        let mut carol = world.account("carol");
+        alice.add(&group, &["carol"]).unwrap();
+        carol.receive().unwrap();
+        carol.set_read().unwrap();
         world.close_log(log, removes);
         world.close_log(log, removes);
-        // Bob has no anchor key. His group is neither lost nor halted.
-        assert_waits(bob.send(&group, "hello?"));
-        bob.receive().unwrap();
-        assert!(bob.group("garden").unwrap().state == client::GroupState::Active);
-        assert_waits(bob.update_keys(&group));
+        // Carol has no anchor key, and Bob is away. Her group is neither lost nor halted.
+        assert_waits(carol.send(&group, "hello?"));
+        carol.receive().unwrap();
+        assert!(carol.group("garden").unwrap().state == client::GroupState::Active);
+        assert_waits(carol.update_keys(&group));
         // Alice wants nothing; reading the log is enough for her to see that it is closed.
         assert_eq!(without_skipped(lines(&alice.receive().unwrap())), ["repaired"]);
-        let heard = without_skipped(lines(&bob.receive().unwrap()));
+        let heard = without_skipped(lines(&carol.receive().unwrap()));
         assert_eq!(heard, ["alice updated"]);
         let heard = lines(&alice.receive().unwrap());
-        assert_eq!(heard, ["bob: hello?", "bob updated"]);
-        assert_agreement(&mut [&mut alice, &mut bob], &group);
+        assert_eq!(heard, ["carol: hello?", "carol updated"]);
+        assert_agreement(&mut [&mut alice, &mut bob, &mut carol], &group);
     }
 }
 
@@ -67,20 +71,21 @@ fn a_commit_with_a_key_that_only_its_maker_has_is_restated() {
     for removes in [false, true] {
         let world = World::new();
         let ([mut alice, mut bob], group, log) = garden(&world);
-        let mut mallory = world.account("mallory");
-        alice.add(&group, &["mallory"]).unwrap();
+        let (mut carol, mut mallory) = (world.account("carol"), world.account("mallory"));
+        alice.add(&group, &["carol", "mallory"]).unwrap();
+        carol.receive().unwrap();
         mallory.receive().unwrap();
         mallory.update_keys(&group).unwrap();
         world.replace_key(log, removes);
         // Her commit counts; nobody else has the key that she gave the service for it.
-        bob.receive().unwrap();
-        assert_waits(bob.send(&group, "hello?"));
+        carol.receive().unwrap();
+        assert_waits(carol.send(&group, "hello?"));
         // And another one behind it.
         world.close_log(log, true);
         assert_eq!(lines(&alice.receive().unwrap()).last().unwrap(), "repaired");
-        assert_eq!(lines(&bob.receive().unwrap()).last().unwrap(), "alice updated");
-        assert_eq!(lines(&alice.receive().unwrap()), ["bob: hello?"]);
-        assert_agreement(&mut [&mut alice, &mut bob, &mut mallory], &group);
+        assert_eq!(lines(&carol.receive().unwrap()).last().unwrap(), "alice updated");
+        assert_eq!(lines(&alice.receive().unwrap()), ["carol: hello?"]);
+        assert_agreement(&mut [&mut alice, &mut bob, &mut carol, &mut mallory], &group);
     }
 }
 

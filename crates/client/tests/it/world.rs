@@ -225,6 +225,19 @@ impl World {
         self.service.ask(&request, now).unwrap();
     }
 
+    /// The anchors of a log, as the service knows them.
+    pub(crate) fn anchors(&self, log: LogId) -> Vec<PublicKey> {
+        let found: Arc<Mutex<Vec<PublicKey>>> = Arc::default();
+        let to = Arc::clone(&found);
+        let work = move |rows: &mut dyn Rows| {
+            to.lock().unwrap().extend(rows.anchors(log)?);
+            Ok(Answer { body: Vec::new(), news: Vec::new(), may_wait: false })
+        };
+        self.store.write(Box::new(work), Box::new(|outcome| drop(outcome.unwrap())));
+        let found = found.lock().unwrap();
+        found.clone()
+    }
+
     /// As if whoever made the last commit had stated a key that nobody else has.
     pub(crate) fn replace_key(&self, log: LogId, removes: bool) {
         let work = move |rows: &mut dyn Rows| {
@@ -277,11 +290,11 @@ pub(crate) fn lines(events: &[Event]) -> Vec<String> {
 
 fn line(kind: &EventKind) -> String {
     match kind {
-        EventKind::Message { from, text } => format!("{from}: {text}"),
+        EventKind::Message { from, text, .. } => format!("{from}: {text}"),
         EventKind::File { from, name, size, .. } => format!("{from} shares {name}, {size} bytes"),
         EventKind::Created {} => "created".to_owned(),
         EventKind::Joined { members } => format!("joined {}", members.join(",")),
-        EventKind::MemberAdded { by, name } => format!("{by} added {name}"),
+        EventKind::MemberAdded { by, name, .. } => format!("{by} added {name}"),
         EventKind::MemberRemoved { by, name } => format!("{by} removed {name}"),
         EventKind::KeysUpdated { name } => format!("{name} updated"),
         EventKind::RemovedFromGroup { by } => format!("{by} removed me"),
@@ -299,6 +312,8 @@ fn line(kind: &EventKind) -> String {
         EventKind::Rejoined { .. } => "rejoined".to_owned(),
         EventKind::Resumed {} => "resumed".to_owned(),
         EventKind::RejoinFailed {} => "rejoin failed".to_owned(),
+        EventKind::MemberAppeared { name, .. } => format!("{name} appeared"),
+        EventKind::MemberDisappeared { name, .. } => format!("{name} disappeared"),
         EventKind::MemberRejoined { name } => format!("{name} rejoined"),
         EventKind::IntentFailed { what, reason } => format!("failed to {what}: {reason}"),
         other => format!("{other:?}"),

@@ -296,7 +296,7 @@ impl Work {
 /// An event as a line.
 fn line(event: &Event, me: &str) -> Line {
     let (text, from) = match &event.kind {
-        EventKind::Message { from, text } => (format!("{from}: {text}"), Some(from)),
+        EventKind::Message { from, text, .. } => (format!("{from}: {text}"), Some(from)),
         EventKind::File { from, name, size, .. } => {
             let text = format!("{from}: file {}: {name}, {size} bytes", event.number);
             (text, Some(from))
