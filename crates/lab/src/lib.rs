@@ -31,6 +31,7 @@ pub mod invariant;
 pub mod measure;
 pub mod mkem;
 pub mod oracle;
+pub mod plot;
 pub mod rfc9420;
 pub mod treekem2018;
 

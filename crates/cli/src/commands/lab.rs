@@ -8,6 +8,8 @@ use crate::progress::Progress;
 use lab::measure::{self, Recipients};
 use lab::{Cell, Table};
 use serde_json::{Map, Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Lab {
@@ -54,6 +56,14 @@ pub(crate) enum Lab {
         /// Also print how many recipients need how many Diffie-Hellman operations in the last group
         #[arg(long)]
         histogram: bool,
+    },
+    /// Draw what updates cost in groups of up to a hundred thousand
+    Plot {
+        /// The folder for the SVG files and a table of their points; created if needed
+        directory: PathBuf,
+        /// The numbers of members
+        #[arg(long, value_delimiter = ',', default_values_t = measure::COST_SIZES)]
+        sizes: Vec<u32>,
     },
     /// How long updates take, and what each level of the tree adds
     Times {
@@ -131,6 +141,7 @@ impl Lab {
                 })?;
                 print(&table, output)
             }
+            Self::Plot { directory, sizes } => plot(&directory, &sizes, output),
             Self::Times { levels } => {
                 let tables = behind_bar("times", output, |bar| measure::times_tables(levels, bar))?;
                 tables.iter().try_for_each(|table| print(table, output))
@@ -154,6 +165,24 @@ impl Lab {
 /// A number of members, as an index counts them.
 fn number(members: u32) -> usize {
     usize::try_from(members).unwrap_or(usize::MAX)
+}
+
+/// Draws everything that there is to draw.
+fn plot(directory: &Path, sizes: &[u32], output: &mut Output) -> Result<(), Failure> {
+    check_sizes(sizes)?;
+    let write = |name: &str, contents: &str, output: &mut Output| {
+        let path = directory.join(name);
+        fs::write(&path, contents).map_err(|error| Failure::file(&path, &error))?;
+        let file = path.display().to_string();
+        output.print(&file, &json!({"type": "file", "file": file}))
+    };
+    fs::create_dir_all(directory).map_err(|error| Failure::file(directory, &error))?;
+    let costs = behind_bar("costs", output, |bar| measure::costs(sizes, bar))?;
+    write("costs.csv", &measure::costs_table(&costs).csv(), output)?;
+    for plot in measure::cost_plots(&costs) {
+        write(&format!("{}.svg", plot.name), &plot.svg(), output)?;
+    }
+    Ok(())
 }
 
 /// Groups that fit into a machine's memory, and have somebody to talk to.
