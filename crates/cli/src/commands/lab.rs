@@ -6,13 +6,22 @@ use crate::failure::Failure;
 use crate::output::Output;
 use crate::progress::Progress;
 use lab::measure::{self, Recipients};
-use lab::{Cell, Table};
+use lab::{Cell, Table, attacker};
 use serde_json::{Map, Value, json};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Lab {
+    /// What members that were removed still know, and what it costs that they do not
+    Attacks {
+        /// How many members the attacked groups have
+        #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u32).range(4..=1000))]
+        members: u32,
+        /// The numbers of members of the groups whose creators are removed
+        #[arg(long, value_delimiter = ',', default_values_t = [8, 64, 1000])]
+        sizes: Vec<u32>,
+    },
     /// Bytes on the wire, beside their closed forms
     Bytes {
         /// The numbers of members
@@ -117,6 +126,15 @@ impl Lab {
     pub(crate) fn run(self, output: &mut Output) -> Result<(), Failure> {
         match self {
             Self::Oracle(oracle) => oracle.run(output),
+            Self::Attacks { members, sizes } => {
+                check_sizes(&sizes)?;
+                let table =
+                    behind_bar("attacks", output, |bar| attacker::double_join_table(members, bar))?;
+                print(&table, output)?;
+                let table =
+                    behind_bar("evictions", output, |bar| attacker::eviction_table(&sizes, bar))?;
+                print(&table, output)
+            }
             Self::Bytes { sizes } => {
                 check_sizes(&sizes)?;
                 let table = behind_bar("bytes", output, |bar| measure::bytes_table(&sizes, bar))?;

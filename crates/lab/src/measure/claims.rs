@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::attacker::{Deed, removed_member};
 use crate::{Cell, Circle, Failure, Protocol, Seeded, Table, Tools, protocol};
 
 use super::ops::ratio;
@@ -159,17 +160,8 @@ fn merging() -> Result<Row, Failure> {
 /// Whether a removed member who had added somebody can follow the group after its removal.
 fn is_double_joined(name: &'static str) -> Result<bool, Failure> {
     let (tools, mut random) = (Tools::new()?, Seeded::new(2));
-    let mut circle = Circle::new(named(name)?, &tools, 8, &mut random)?;
-    for slot in 0..8 {
-        circle.update(slot, &mut random)?;
-    }
-    circle.add(3, &mut random)?;
-    let loot = vec![circle.member(3)?.compromise()];
-    let mut attacker = named(name)?.adversary(&tools, loot)?;
-    let (_, sent) = circle.remove(0, 3, &mut random)?;
-    attacker.read(&sent.message);
-    let secret = circle.agreement()?;
-    Ok(attacker.epoch_secret().is_some_and(|guess| guess == secret))
+    let outcome = removed_member(named(name)?, &tools, (Deed::Add, 8), &mut random)?;
+    Ok(outcome.when_removed)
 }
 
 fn double_join() -> Result<Row, Failure> {
