@@ -10,6 +10,7 @@ mod costs;
 mod counts;
 mod curves;
 mod double_join;
+mod group2018;
 mod invariant;
 mod malicious_adder;
 mod oracle;
