@@ -11,6 +11,7 @@
 //! * [`healing`]: policies for who commits when, with their bytes and what they leave.
 //! * [`first_days`]: what early renewals are worth before everybody has had a turn.
 //! * [`worst_case`]: many are added, nobody else ever speaks, and what helps.
+//! * [`late_joiners`]: many join a group whose tree is filled.
 //! * [`tables`]: all of it, to be printed.
 
 mod ietf_103;
@@ -22,7 +23,8 @@ use crate::Seeded;
 
 pub use ietf_103::{at_ietf_103, ietf_103};
 pub use policies::{
-    Book, FirstDays, Helped, Policy, first_days, healing, warm_up_with_book, worst_case,
+    Book, FirstDays, Helped, Policy, first_days, healing, late_joiners, warm_up_with_book,
+    worst_case,
 };
 pub use rfc_9420::{Curve, costs, parents_that_could_be_filled, rfc_9420};
 pub use tables::tables;

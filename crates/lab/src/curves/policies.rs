@@ -286,37 +286,65 @@ pub struct Helped {
     pub cost: Cost,
 }
 
+/// Looks at a group after something was done.
+fn look(title: String, group: &PaperGroup) -> Result<Helped, tree::Error> {
+    let creator = group.members().next().expect("a group has members");
+    let next = group.clone().commit(&Act::empty(By::Member(creator)))?;
+    Ok(Helped {
+        title,
+        members: group.members().count(),
+        creator: u64::try_from(next.ciphertexts()).unwrap_or(u64::MAX),
+        creator_bytes: next.path_bytes,
+        cost: Cost::of(&costs(group)),
+    })
+}
+
 /// The worst case, a storm of Adds by the creator and silence from all others, and what helps.
 pub fn worst_case(members: usize) -> Result<Vec<Helped>, tree::Error> {
     let (group, _) = PaperGroup::created(members)?;
-    let look = |title: String, group: &PaperGroup| {
-        let creator = group.members().next().expect("a group has members");
-        let next = group.clone().commit(&Act::empty(By::Member(creator)))?;
-        Ok::<_, tree::Error>(Helped {
-            title,
-            members: group.members().count(),
-            creator: u64::try_from(next.ciphertexts()).unwrap_or(u64::MAX),
-            creator_bytes: next.path_bytes,
-            cost: Cost::of(&costs(group)),
-        })
-    };
     let mut rows = vec![look("nothing".into(), &group)?];
-    let mut idle = group.clone();
-    let leaves: Vec<LeafIndex> = idle.members().collect();
-    let removes: Vec<LeafIndex> =
-        leaves.iter().enumerate().filter(|(place, _)| place % 10 != 0).map(|(_, it)| *it).collect();
-    idle.commit(&Act { removes, ..Act::empty(By::Member(leaves[0])) })?;
-    rows.push(look("nine in ten are idle and removed".into(), &idle)?);
-    let mut helped = group;
-    let order = Order::Spread.of(members);
-    let mut committed = 1;
-    while committed < members {
-        let end = (2 * committed).min(members);
-        for place in &order[committed..end] {
-            helped.commit(&Act::empty(By::Member(leaves[*place])))?;
+    let leaves: Vec<LeafIndex> = group.members().collect();
+    let idle = leaves.iter().enumerate().filter(|(place, _)| place % 10 != 0);
+    let removes = idle.map(|(_, leaf)| *leaf).collect();
+    let mut smaller = group.clone();
+    smaller.commit(&Act { removes, ..Act::empty(By::Member(leaves[0])) })?;
+    rows.push(look("nine in ten are idle and removed".into(), &smaller)?);
+    // The creator, who comes first, has committed.
+    rows.extend(some_commit(group, &leaves, 1)?);
+    Ok(rows)
+}
+
+/// A filled group that a fifth more members join at once, added without a path, and what helps.
+pub fn late_joiners(members: usize) -> Result<Vec<Helped>, tree::Error> {
+    let (mut group, _) = PaperGroup::created(members)?;
+    let old: Vec<LeafIndex> = group.members().collect();
+    for place in Order::Spread.of(members) {
+        group.commit(&Act::empty(By::Member(old[place])))?;
+    }
+    let mut rows = vec![look("before".into(), &group)?];
+    group.commit(&Act::add(old[0], members / 5, false))?;
+    rows.push(look(format!("{} have joined", members / 5), &group)?);
+    let joined: Vec<LeafIndex> = group.members().filter(|leaf| !old.contains(leaf)).collect();
+    rows.extend(some_commit(group, &joined, 0)?);
+    Ok(rows)
+}
+
+/// One after the other of these members commits, neighbours far apart, without the first `skip`.
+/// Looks whenever the number of those who have committed, the skipped ones included, has doubled.
+fn some_commit(
+    mut group: PaperGroup,
+    leaves: &[LeafIndex],
+    skip: usize,
+) -> Result<Vec<Helped>, tree::Error> {
+    let order = Order::Spread.of(leaves.len());
+    let (mut rows, mut done, mut next) = (Vec::new(), skip, 2);
+    while done < leaves.len() {
+        for place in &order[done..next.min(leaves.len())] {
+            group.commit(&Act::empty(By::Member(leaves[*place])))?;
         }
-        committed = end;
-        rows.push(look(format!("{} others commit once, far apart", committed - 1), &helped)?);
+        done = next.min(leaves.len());
+        rows.push(look(format!("{} of them commit once", done - skip), &group)?);
+        next *= 2;
     }
     Ok(rows)
 }

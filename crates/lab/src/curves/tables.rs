@@ -1,7 +1,8 @@
 //! The curves and policies as tables.
 
 use super::{
-    Cost, Point, at_ietf_103, first_days, healing, rfc_9420, warm_up_with_book, worst_case,
+    Cost, Helped, Point, at_ietf_103, first_days, healing, late_joiners, rfc_9420,
+    warm_up_with_book, worst_case,
 };
 use crate::measure::Progress;
 use crate::{Cell, Failure, Table};
@@ -28,7 +29,7 @@ fn rows(table: &mut Table, name: &str, points: &[Point]) {
 
 /// All curves, policies and remedies, for groups of so many members.
 pub fn tables(members: usize, progress: Progress<'_>) -> Result<Vec<Table>, Failure> {
-    const STEPS: u64 = 6;
+    const STEPS: u64 = 7;
     let failed = |error: tree::Error| Failure::Message(error.to_string());
     let columns = ["curve", "after", "mean", "max", "min"];
     let title = "Ciphertexts of the next update, IETF 103: 1000 members come online at random";
@@ -49,9 +50,13 @@ pub fn tables(members: usize, progress: Progress<'_>) -> Result<Vec<Table>, Fail
     progress(4, STEPS);
     let book = book(members);
     progress(5, STEPS);
-    let worst = worst(members).map_err(failed)?;
+    let title = format!("Add-storm, then silence, and what helps: {members} members");
+    let worst = helped("worst-case", &title, worst_case(members).map_err(failed)?);
+    progress(6, STEPS);
+    let title = format!("Many join a filled group without a path: {members} members");
+    let late = helped("late-joiners", &title, late_joiners(members).map_err(failed)?);
     progress(STEPS, STEPS);
-    Ok(vec![ietf, today, policies, early, book, worst])
+    Ok(vec![ietf, today, policies, early, book, worst, late])
 }
 
 fn policies(members: usize) -> Result<Table, tree::Error> {
@@ -129,15 +134,14 @@ fn book(members: usize) -> Table {
     table
 }
 
-fn worst(members: usize) -> Result<Table, tree::Error> {
-    let title = format!("Add-storm, then silence, and what helps: {members} members");
+fn helped(name: &'static str, title: &str, rows: Vec<Helped>) -> Table {
     let columns =
-        ["then", "members", "creator's next", "its bytes", "next mean", "next max", "next min"];
-    let mut table = Table::new("worst-case", &title, &columns);
-    for row in worst_case(members)? {
+        ["then", "members", "first's next", "its bytes", "next mean", "next max", "next min"];
+    let mut table = Table::new(name, title, &columns);
+    for row in rows {
         let [mean, max, min] = cells(row.cost);
         let head = [row.title.into(), row.members.into(), row.creator.into()];
         table.row(head.into_iter().chain([row.creator_bytes.into(), mean, max, min]));
     }
-    Ok(table)
+    table
 }

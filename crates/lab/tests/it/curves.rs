@@ -1,7 +1,8 @@
 //! The curves of IETF 103, and those of RFC 9420 where they can be said in advance.
 
 use lab::curves::{
-    Cost, Order, Point, at_ietf_103, first_days, healing, rfc_9420, warm_up_with_book, worst_case,
+    Cost, Order, Point, at_ietf_103, first_days, healing, late_joiners, rfc_9420,
+    warm_up_with_book, worst_case,
 };
 
 fn at(points: &[Point], at: usize) -> Cost {
@@ -111,6 +112,19 @@ fn healing_policies_differ_in_what_they_leave() {
     let rows = worst_case(members).unwrap();
     assert_eq!((rows[0].creator, rows[0].members), (63, 64));
     assert_eq!(rows.last().unwrap().cost, Cost { mean: 6.0, max: 6.0, min: 6.0 });
+}
+
+#[test]
+fn whoever_joins_without_a_path_costs_everybody_one_until_it_commits() {
+    let members = 64;
+    let rows = late_joiners(members).unwrap();
+    assert_eq!(rows[0].cost, Cost { mean: 6.0, max: 6.0, min: 6.0 });
+    // Twelve leaves beyond a full tree of 64: each old member has to reach every one of them.
+    assert_eq!((rows[1].members, rows[1].creator), (76, 6 + 12));
+    // Two of them far apart make two subtrees, of eight and of four leaves.
+    assert!(rows[2].cost.mean < rows[1].cost.mean);
+    let last = rows.last().unwrap();
+    assert_eq!(last.creator, 6 + 1);
 }
 
 #[test]
