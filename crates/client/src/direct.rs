@@ -6,6 +6,7 @@
 //! member who is asked. An answer is sealed to the HPKE key that came with the request.
 
 use crate::Error;
+use crate::file::SharedFile;
 use codec::{Decode, DecodeError, DecodeErrorKind, Encode, Opaque, Reader, Writer};
 use crypto::{HpkeKeyPair, HpkePublicKey, Secret, Signer, Suite};
 use delivery_api::{ChainHash, DeviceId, Position};
@@ -172,9 +173,44 @@ pub(crate) struct Way {
     /// Seed of the access key, which lets a member commit.
     pub(crate) access_key: Opaque,
     /// GroupInfo with the ratchet tree and the key for external commits.
-    pub(crate) group_info: Opaque,
+    pub(crate) group_info: Carried,
 }
 codec::fields!(Way { head, access_key, group_info });
+
+/// How a GroupInfo travels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Carried {
+    /// In the answer.
+    Here(Opaque),
+    /// As a file: it is larger than an inbox takes.
+    InBlobs(SharedFile),
+}
+
+impl Encode for Carried {
+    fn encode(&self, writer: &mut Writer) {
+        match self {
+            Self::Here(bytes) => {
+                1_u8.encode(writer);
+                bytes.encode(writer);
+            }
+            Self::InBlobs(file) => {
+                2_u8.encode(writer);
+                file.encode(writer);
+            }
+        }
+    }
+}
+
+impl Decode for Carried {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let error = reader.error(DecodeErrorKind::InvalidValue("group info"));
+        match u8::decode(reader)? {
+            1 => Ok(Self::Here(Decode::decode(reader)?)),
+            2 => Ok(Self::InBlobs(Decode::decode(reader)?)),
+            _ => Err(error),
+        }
+    }
+}
 
 impl RejoinAnswer {
     fn to_be_signed(&self, public_key: &[u8]) -> Vec<u8> {

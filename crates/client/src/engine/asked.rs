@@ -1,6 +1,7 @@
 //! Requests in flight: what was asked, and what for.
 
 use super::Task;
+use super::large::Fetching;
 use crate::GroupId;
 use crate::engine::locate::Search;
 use crate::store::Invitee;
@@ -23,6 +24,7 @@ pub(super) enum Asked {
     Claim(Request<ClaimedKeyPackage>, u64, Invitee),
     CreateLog(Request<Done>, GroupId),
     FetchCard(Request<Blob>, BlobId, Secret),
+    FetchWay(Request<Blob>, Box<Fetching>),
     Locate(Request<LogPage>, GroupId, Search),
     Lookup(Request<NameRecord>, u64, Name),
     PutCard(Request<Done>),
@@ -52,7 +54,7 @@ impl Asked {
             | Self::PutCard(request)
             | Self::PutItem(request)
             | Self::PutName(request) => http(request),
-            Self::FetchCard(request, ..) => http(request),
+            Self::FetchCard(request, ..) | Self::FetchWay(request, _) => http(request),
             Self::PutNotice(request, _) => http(request),
             Self::Register(request, _) => http(request),
             Self::Locate(request, ..) | Self::ReadLog(request, _) => http(request),

@@ -4,14 +4,14 @@
 use super::asked::Asked;
 use super::rejoin::place;
 use super::{Engine, Task};
-use crate::direct::{Direct, RejoinAnswer, RejoinRequest, Way};
+use crate::direct::{Carried, Direct, RejoinAnswer, RejoinRequest, Way};
 use crate::identity::identity_of;
 use crate::store::{GroupRecord, GroupStatus};
 use crate::{Error, GroupId};
 use codec::Encode;
 use crypto::Signer;
 use delivery_api::inbox::PutItem;
-use delivery_api::request::{self, Failure};
+use delivery_api::request::Failure;
 use delivery_api::service::Done;
 use mls::GroupInfoOptions;
 use wire::LeafNode;
@@ -74,13 +74,18 @@ impl Engine {
         let Ok(open) = self.take_open(&id) else { return Ok(None) };
         let answer = self.answer_to(request, &record, &open.group);
         self.open.insert(id, open);
-        let Some(answer) = answer? else { return Ok(None) };
+        let Some(mut answer) = answer? else { return Ok(None) };
+        let before = self.take_out(&mut answer)?;
         let signer: &dyn Signer = &*self.keys.signature;
         let item = answer.seal(&self.keys.suite, signer, &request.public_key, &mut *self.random)?;
         let idempotency_key = self.idempotency_key()?;
         let item = PutItem { idempotency_key, bytes: item.to_bytes().into() };
-        let put = self.keys.sign_as_device(request::put_item(request.from, &item), now)?;
-        Ok(Some(Asked::PutItem(put)))
+        if before.is_empty() {
+            return self.ask_put_item(request.from, &item, now).map(Some);
+        }
+        self.plan.push_front(Task::PutItem(request.from, item));
+        before.into_iter().rev().for_each(|step| self.plan.push_front(step));
+        Ok(None)
     }
 
     /// The answer to a member, if there is one.
@@ -108,7 +113,7 @@ impl Engine {
                 Some(Way {
                     head: record.head,
                     access_key: record.access_key.expose().into(),
-                    group_info: group_info.to_bytes().into(),
+                    group_info: Carried::Here(group_info.to_bytes().into()),
                 })
             }
         };

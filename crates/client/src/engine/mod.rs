@@ -39,7 +39,7 @@
 //! | `repair`, `anchors` | a log that an insider has closed, and who may open it |
 //! | `stream` | what to ask of a stream of hints |
 //! | `desync`, `rejoin` | a group that this client has lost, and the way back |
-//! | `guide` | showing the way to others |
+//! | `guide`, `large` | showing the way to others |
 
 mod accepted;
 mod account;
@@ -59,6 +59,7 @@ mod history;
 mod inbox;
 mod issue;
 pub(crate) mod keys;
+mod large;
 mod leave;
 pub(crate) mod locate;
 mod log;
@@ -85,6 +86,7 @@ use asked::Asked;
 use authentication::{AccountPolicy, KnownAccounts};
 use configuration::client;
 use crypto::{Crypto, Random, Secret};
+use delivery_api::inbox::PutItem;
 use delivery_api::{BlobId, DeviceId, Name, Position};
 use groups::check_usable;
 use keys::Keys;
@@ -135,11 +137,14 @@ enum Task {
     BackUp,
     CreateLog(GroupId),
     FetchCard(BlobId, Secret),
+    FetchWay(Box<large::Fetching>),
     Locate(GroupId, Search),
     Lookup(u64),
     OfferAnchors,
     Pause(Duration),
+    PutBlob(BlobId, Vec<u8>),
     PutCard,
+    PutItem(DeviceId, PutItem),
     PutNotice,
     PutName,
     ReadBackups(u64),
@@ -201,6 +206,8 @@ pub struct Engine {
     caught_up: BTreeSet<GroupId>,
     /// Groups in doubt that fresh keys were wanted for in this process.
     freshened: BTreeSet<GroupId>,
+    /// See [`Engine::set_carried_bytes_max`].
+    carried_bytes_max: usize,
     /// Own messages whose state has changed.
     message_changes: Vec<(u64, MessageState)>,
 }
@@ -293,6 +300,7 @@ impl Engine {
             backup_inbox: recovery::BackupInbox::default(),
             caught_up: BTreeSet::new(),
             freshened: BTreeSet::new(),
+            carried_bytes_max: large::CARRIED_BYTES_MAX,
             message_changes: Vec::new(),
         })
     }
@@ -361,6 +369,9 @@ impl Engine {
             }
             Some(Asked::FetchCard(request, card, secret)) => {
                 self.card_fetched(request.answer(status, body), (card, secret), now)
+            }
+            Some(Asked::FetchWay(request, fetching)) => {
+                self.way_fetched(request.answer(status, body), fetching, now)
             }
             Some(Asked::Locate(request, group, search)) => {
                 self.located(request.answer(status, body), &group, search)
@@ -496,10 +507,13 @@ impl Engine {
             Task::BackUp => self.back_up().map(|()| None),
             Task::CreateLog(group) => self.ask_create_log(group, now),
             Task::FetchCard(card, secret) => Ok(Some(Self::ask_card(card, secret))),
+            Task::FetchWay(fetching) => Ok(Self::ask_way(fetching)),
             Task::Locate(group, search) => self.ask_locate(group, search, now),
             Task::Lookup(intent) => self.ask_lookup(intent),
             Task::OfferAnchors => self.offer_anchors().map(|()| None),
             Task::Pause(_) => Ok(None),
+            Task::PutBlob(id, bytes) => Ok(Some(Asked::PutItem(self.put_blob(id, bytes, now)?))),
+            Task::PutItem(to, item) => self.ask_put_item(to, &item, now).map(Some),
             Task::PutCard => self.ask_put_card(now),
             Task::PutNotice => self.ask_put_notice(now),
             Task::PutName => self.ask_put_name(now).map(Some),

@@ -11,7 +11,7 @@ use super::asked::Asked;
 use super::keys::{access_public_key, access_seed};
 use super::repair::note_segment;
 use super::{Engine, OpenGroup, Task};
-use crate::direct::{Direct, RejoinAnswer, RejoinRequest};
+use crate::direct::{Carried, Direct, RejoinAnswer, RejoinRequest};
 use crate::id::LogExtension;
 use crate::identity::{Identity, identity_of};
 use crate::message::LastSeen;
@@ -141,7 +141,10 @@ impl Engine {
     }
 
     /// A group that was lost or may be, unless a way back was found already.
-    fn lost_group(&mut self, id: &GroupId) -> Result<Option<(GroupRecord, RejoinRecord)>, Error> {
+    pub(super) fn lost_group(
+        &mut self,
+        id: &GroupId,
+    ) -> Result<Option<(GroupRecord, RejoinRecord)>, Error> {
         let transaction = self.store.transaction()?;
         let (Some(record), Some(rejoin)) = (transaction.group_record(id)?, transaction.rejoin(id)?)
         else {
@@ -171,9 +174,14 @@ impl Engine {
             if !self.is_by_member(&answer, &id, key_pair.public_key.as_slice())? {
                 return Ok(());
             }
-            return match answer.way.is_some() {
-                true => self.find_way((record, rejoin), &answer, now),
-                false => self.find_followed(record, &answer),
+            let carried = answer.way.as_ref().map(|way| way.group_info.clone());
+            return match carried {
+                Some(Carried::InBlobs(file)) => {
+                    self.fetch_way(id, answer, file);
+                    Ok(())
+                }
+                Some(Carried::Here(_)) => self.find_way((record, rejoin), &answer, now),
+                None => self.find_followed(record, &answer),
             };
         }
         Ok(())
@@ -226,7 +234,7 @@ impl Engine {
     }
 
     /// A member is in another epoch: makes the external commit that leads there.
-    fn find_way(
+    pub(super) fn find_way(
         &mut self,
         (record, mut rejoin): (GroupRecord, RejoinRecord),
         answer: &RejoinAnswer,
@@ -237,7 +245,8 @@ impl Engine {
             // It leads behind a commit that this client has read, which may have removed somebody.
             return Ok(());
         }
-        let Ok(group_info) = MlsMessage::from_bytes(&way.group_info) else { return Ok(()) };
+        let Carried::Here(group_info) = &way.group_info else { return Ok(()) };
+        let Ok(group_info) = MlsMessage::from_bytes(group_info) else { return Ok(()) };
         let seen = LastSeen::new(answer.position, answer.chain_hash);
         let options = ExternalJoinOptions {
             resync: true,

@@ -1,7 +1,7 @@
 //! A conversation: everybody sees the same in the same order, and whoever is out is out.
 
 use crate::world::{World, assert_agreement, lines};
-use client::{Error, GroupState, Misuse, Peek};
+use client::{Account, Error, GroupState, Misuse, Peek};
 use delivery_api::Problem;
 
 #[test]
@@ -17,7 +17,7 @@ fn everybody_sees_the_same_in_the_same_order() {
     assert_eq!(lines(&bob.receive().unwrap()), ["alice: hello", "carol: hi"]);
     assert_eq!(lines(&carol.receive().unwrap()), ["alice: hello", "bob: hello alice"]);
     // History has the own messages too.
-    let told = |account: &mut client::Account| lines(&account.history(&group).unwrap());
+    let told = |account: &mut Account| lines(&account.history(&group).unwrap());
     let conversation = ["alice: hello", "bob: hello alice", "carol: hi"];
     for account in [&mut *alice, &mut *bob, &mut *carol] {
         let history = told(account);
@@ -165,4 +165,57 @@ fn key_packages_are_refilled_and_the_last_resort_one_is_replaced_once_used() {
     }
     bob.receive().unwrap();
     assert_eq!(bob.groups().unwrap().len(), 22);
+}
+
+#[test]
+fn the_news_of_many_groups_comes_in_one_round_trip() {
+    let world = World::new();
+    let (mut alice, bob) = (world.account("alice"), world.account("bob"));
+    drop(bob);
+    let groups: Vec<_> =
+        (0..5).map(|index| alice.create_group(&format!("{index}")).unwrap()).collect();
+    for group in &groups {
+        alice.add(group, &["bob"]).unwrap();
+    }
+    world.reopen("bob").receive().unwrap();
+    // News in three of them.
+    for group in &groups[..3] {
+        alice.send(group, "hello").unwrap();
+    }
+    let transport = world.transport();
+    let mut bob = Account::open_with(&world.home("bob"), transport.clone()).unwrap();
+    let heard = lines(&bob.receive().unwrap());
+    assert_eq!(heard.iter().filter(|line| *line == "alice: hello").count(), 3, "{heard:?}");
+    let asked = transport.asked();
+    let about_logs = asked.iter().filter(|path| path.starts_with("/v1/logs/"));
+    assert_eq!(about_logs.count(), 0, "{asked:?}");
+    assert_eq!(asked.iter().filter(|path| *path == "/v1/sync").count(), 1, "{asked:?}");
+    // All of them are read to their end: nothing has to be read again before something is said.
+    for group in &groups {
+        bob.send(group, "hello yourself").unwrap();
+    }
+    let asked = transport.asked();
+    let read = asked.iter().filter(|path| path.starts_with("/v1/logs/"));
+    assert_eq!(read.count(), 5, "{asked:?}");
+    let heard = lines(&alice.receive().unwrap());
+    assert_eq!(heard.iter().filter(|line| *line == "bob: hello yourself").count(), 5);
+    for group in &groups {
+        assert_agreement(&mut [&mut alice, &mut bob], group);
+    }
+}
+
+#[test]
+fn one_log_that_is_lost_keeps_nobody_from_the_news_of_the_others() {
+    let world = World::new();
+    let (mut alice, mut bob) = (world.account("alice"), world.account("bob"));
+    let [one, two] = ["one", "two"].map(|name| alice.create_group(name).unwrap());
+    for group in [&one, &two] {
+        alice.add(group, &["bob"]).unwrap();
+    }
+    bob.receive().unwrap();
+    alice.remove(&one, &["bob"]).unwrap();
+    alice.send(&two, "hello").unwrap();
+    let heard = lines(&bob.receive().unwrap());
+    assert!(heard.contains(&"alice removed me".to_owned()), "{heard:?}");
+    assert!(heard.contains(&"alice: hello".to_owned()), "{heard:?}");
 }

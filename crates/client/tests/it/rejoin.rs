@@ -3,10 +3,11 @@
 use crate::engine::{ask, drive, setup};
 use crate::world::{World, lines};
 use client::engine::{Engine, Next};
+use client::transport::{HttpRequest, HttpResponse};
 use client::{GroupId, GroupState, Home};
 use codec::Decode;
 use delivery_api::log::{CommitBundle, EntryKind, LogPage};
-use delivery_api::{LogId, Name};
+use delivery_api::{ChainHash, LogId, Name};
 use rusqlite::Connection;
 use testkit::NOW;
 
@@ -438,4 +439,169 @@ fn a_halted_group_is_replaced_by_a_new_welcome_into_it() {
     garden.news(&mut alice);
     assert_eq!(garden.news(&mut carol), ["joined alice,bob,carol"]);
     garden.assert_agreement(&mut [&mut alice, &mut bob, &mut carol]);
+}
+
+/// Carries on and notes what is asked; `change` may change the answers.
+fn carry_noting(
+    garden: &Garden,
+    person: &mut Engine,
+    change: impl Fn(&HttpRequest, &mut HttpResponse),
+) -> Vec<String> {
+    let mut paths = Vec::new();
+    person.sync().unwrap();
+    loop {
+        match person.next(garden.now).unwrap() {
+            Next::Idle => return paths,
+            Next::Wait(_) => {}
+            Next::Ask(request) => {
+                let mut response = ask(&garden.world, garden.now, &request);
+                change(&request, &mut response);
+                paths.push(format!("{} {}", request.method.as_str(), request.path));
+                person.answer(&response, garden.now).unwrap();
+            }
+        }
+    }
+}
+
+fn heard(person: &mut Engine) -> Vec<String> {
+    let events = person.unread().unwrap();
+    if let Some(last) = events.last() {
+        person.set_read(last.number).unwrap();
+    }
+    lines(&events)
+}
+
+#[test]
+fn an_answer_that_is_too_large_for_an_inbox_travels_in_blobs() {
+    let (mut garden, people) = Garden::of(&["alice", "bob", "carol"]);
+    let [mut alice, mut bob, carol] = people.try_into().ok().unwrap();
+    drop(carol);
+    lose_rows(&garden.world.home("carol"));
+    let mut carol = garden.reopen("carol", 10);
+    let is_blob = |path: &String| path.contains("/v1/blobs/");
+    for other in [&mut alice, &mut bob] {
+        other.set_carried_bytes_max(100);
+    }
+    // The first blob that Carol is given is another one; she asks again.
+    for is_damaged in [true, false] {
+        garden.news(&mut carol);
+        let mut put = 0;
+        for other in [&mut alice, &mut bob] {
+            let paths = carry_noting(&garden, other, |_, _| {});
+            put += paths.iter().filter(|path| is_blob(path)).count();
+        }
+        assert_eq!(put, 1);
+        let asked = carry_noting(&garden, &mut carol, |request, response| {
+            if is_damaged && request.path.contains("/v1/blobs/") {
+                response.body[7] ^= 1;
+            }
+        });
+        assert_eq!(asked.iter().filter(|path| is_blob(path)).count(), 1, "{asked:?}");
+        let is_back = garden.state(&mut carol) == GroupState::Active;
+        assert_eq!(is_back, !is_damaged);
+        garden.now += 100;
+    }
+    garden.assert_agreement(&mut [&mut alice, &mut bob, &mut carol]);
+}
+
+/// Another past than before, for whoever reads the log.
+fn another_past(request: &HttpRequest, response: &mut HttpResponse) {
+    if request.path.contains("/entries")
+        && let Ok(mut page) = LogPage::from_bytes(&response.body)
+    {
+        page.chain_hash = ChainHash::new([9; 32]);
+        response.body = codec::Encode::to_bytes(&page);
+    }
+}
+
+#[test]
+fn who_resumes_and_is_halted_again_asks_the_next_member() {
+    let (mut garden, people) = Garden::of(&["alice", "bob", "carol"]);
+    let [mut alice, mut bob, mut carol] = people.try_into().ok().unwrap();
+    let mut whom = Vec::new();
+    for round in 0..4 {
+        // The members say that all is well, and the service goes on as before.
+        let paths = carry_noting(&garden, &mut bob, another_past);
+        let asked = paths.into_iter().filter(|path| path.ends_with("/inbox"));
+        whom.extend(asked.filter(|path| path.starts_with("POST") || path.starts_with("PUT")));
+        let heard = heard(&mut bob);
+        let again = ["resumed", "halted: the service shows another past than before"];
+        assert_eq!(heard, again[usize::from(round == 0)..], "{round}");
+        garden.news(&mut carol);
+        garden.news(&mut alice);
+        garden.now += 200;
+    }
+    whom.dedup();
+    assert!(whom.len() >= 3, "each time another one: {whom:?}");
+    // Once it tells the truth, he is where he was, and the next time he begins anew.
+    carry_noting(&garden, &mut bob, |_, _| {});
+    assert_eq!(heard(&mut bob), ["resumed"]);
+    alice.send(&garden.group, "still here").unwrap();
+    garden.news(&mut alice);
+    garden.assert_agreement(&mut [&mut alice, &mut bob, &mut carol]);
+    assert_eq!(bob.groups().unwrap()[0].epoch, Some(1), "nobody has committed anything");
+}
+
+#[test]
+fn a_member_who_says_that_all_is_well_and_does_not_know_leads_nobody_astray() {
+    let (mut garden, people) = Garden::of(&["alice", "bob", "carol"]);
+    let [mut alice, mut bob, mut carol] = people.try_into().ok().unwrap();
+    alice.update_keys(&garden.group).unwrap();
+    garden.news(&mut alice);
+    carry_noting(&garden, &mut bob, another_past);
+    assert_eq!(heard(&mut bob), ["halted: the service shows another past than before"]);
+    // Carol, whom he asks first, is shown nothing of Alice's commit.
+    carry_noting(&garden, &mut carol, |request, response| {
+        if request.path.contains("/entries")
+            && let Ok(mut page) = LogPage::from_bytes(&response.body)
+        {
+            page.end = delivery_api::Position(page.end.0 - page.entries.len() as u64);
+            page.entries.clear();
+            response.body = codec::Encode::to_bytes(&page);
+        }
+    });
+    carry_noting(&garden, &mut bob, another_past);
+    let halted = "halted: the service shows another past than before";
+    assert_eq!(heard(&mut bob), ["resumed", halted]);
+    // The next one knows better.
+    garden.now += 100;
+    carry_noting(&garden, &mut bob, another_past);
+    garden.news(&mut alice);
+    carry_noting(&garden, &mut bob, |_, _| {});
+    assert_eq!(heard(&mut bob), ["rejoined"]);
+    garden.news(&mut carol);
+    garden.assert_agreement(&mut [&mut alice, &mut bob, &mut carol]);
+}
+
+#[test]
+fn who_came_and_went_meanwhile_is_told_after_coming_back() {
+    let (mut garden, people) = Garden::of(&["alice", "bob", "carol"]);
+    let [mut alice, bob, carol] = people.try_into().ok().unwrap();
+    drop((bob, carol));
+    let home = garden.world.home("carol");
+    let old = mls_rows(&home);
+    let mut carol = garden.reopen("carol", 10);
+    alice.update_keys(&garden.group).unwrap();
+    garden.news(&mut alice);
+    garden.news(&mut carol);
+    drop(carol);
+    lose_rows(&home);
+    copy_rows(&old, &database(&home));
+    let home = garden.world.home("dave");
+    let mut dave = Engine::create(&home, &name("dave"), "by hand", setup(4)).unwrap();
+    assert!(drive(&mut dave, &garden.world, NOW, "/none").is_none());
+    alice.remove(&garden.group, &[name("bob")]).unwrap();
+    alice.add(&garden.group, &[name("dave")]).unwrap();
+    garden.news(&mut alice);
+    garden.news(&mut dave);
+    let mut carol = garden.reopen("carol", 11);
+    let mut heard = garden.news(&mut carol);
+    for _ in 0..3 {
+        garden.news(&mut alice);
+        garden.now += 100;
+        heard.extend(garden.news(&mut carol));
+    }
+    assert_eq!(heard[1..], ["rejoined", "bob disappeared", "dave appeared"], "{heard:?}");
+    garden.news(&mut alice);
+    garden.assert_agreement(&mut [&mut alice, &mut carol, &mut dave]);
 }
