@@ -7,10 +7,11 @@ is split, one case for each. The only assumption is that allocating memory succe
 
 import logging
 
-import angr
-
+# Before the import, which says that an optional engine is not there.
 for logger in ("angr", "cle", "pyvex", "claripy"):
     logging.getLogger(logger).setLevel(logging.CRITICAL)
+
+import angr  # noqa: E402
 
 RETURN = 0xDEAD_0000
 BUFFER = 0x7000_0000
