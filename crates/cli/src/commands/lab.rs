@@ -33,7 +33,8 @@ pub(crate) enum Lab {
     /// Several members update in one epoch: what each way costs, leaves and heals
     Concurrency {
         /// How many members the group has
-        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(4..=5000))]
+        #[arg(long, default_value_t = 1000)]
+        #[arg(value_parser = clap::value_parser!(u32).range(4..=5000))]
         members: u32,
         /// How many of them update
         #[arg(long, value_delimiter = ',', default_values_t = [2, 4, 8, 32])]
@@ -42,7 +43,8 @@ pub(crate) enum Lab {
     /// What the next commit costs as members come online, and under policies for who updates when
     Curves {
         /// How many members the group has
-        #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(4..=5000))]
+        #[arg(long, default_value_t = 1000)]
+        #[arg(value_parser = clap::value_parser!(u32).range(4..=5000))]
         members: u32,
     },
     /// Random lives of groups, after each commit of which it is compared who knows which key
@@ -51,7 +53,8 @@ pub(crate) enum Lab {
         #[arg(long, default_value_t = 10_000)]
         lives: u64,
         /// How many members a group has at most
-        #[arg(long, default_value_t = 256, value_parser = clap::value_parser!(u32).range(3..=5000))]
+        #[arg(long, default_value_t = 256)]
+        #[arg(value_parser = clap::value_parser!(u32).range(3..=5000))]
         members: u32,
     },
     /// Operations of an update: of its sender and of its recipients
