@@ -169,7 +169,7 @@ fn exposed(history: &History, leaks: &[&Leak], late: LateKeys) -> Vec<bool> {
         let before = known.last().copied().unwrap_or_default();
         let psk_known = match epoch.step.as_ref().and_then(|step| step.psk) {
             None => true,
-            Some(Psk::External) => false,
+            Some(Psk::External) => leaks.iter().any(|leak| leak.moment == Moment::Psk),
             Some(Psk::Resumption) => before,
         };
         let has_path = epoch.step.as_ref().is_some_and(|step| step.has_path);

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use rayon::prelude::*;
 
 use super::audit::{Counts, Finding, Leaks, Property, Scope};
-use super::history::{Committer, History, Psk, Step};
+use super::history::{Committer, History, Leak, Moment, Psk, Step};
 use crate::Seeded;
 
 /// Something that lives through steps: the real library, or a model of its rules.
@@ -175,9 +175,10 @@ const OLD_LEAKS_MAX: usize = 48;
 
 fn forget_some(history: &mut History, random: &mut Seeded) {
     let newest = history.newest();
-    while history.leaks.iter().filter(|leak| leak.epoch < newest).count() > OLD_LEAKS_MAX {
+    let is_old = |leak: &Leak| leak.epoch < newest && leak.moment != Moment::Psk;
+    while history.leaks.iter().filter(|leak| is_old(leak)).count() > OLD_LEAKS_MAX {
         let place = random.below(history.leaks.len());
-        if history.leaks[place].epoch < newest {
+        if is_old(&history.leaks[place]) {
             history.leaks.remove(place);
         }
     }

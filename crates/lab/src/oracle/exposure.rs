@@ -49,7 +49,7 @@ fn after_a_leak() -> Vec<Scenario> {
         ("another removes a third", Step { removes: vec![0], ..other.clone() }),
         ("another updates a third", Step { updates: vec![0], ..other.clone() }),
         ("a resumption PSK, without a path", psk(Psk::Resumption, false)),
-        ("a PSK that does not leak, without a path", psk(Psk::External, false)),
+        ("an external PSK, without a path", psk(Psk::External, false)),
         ("somebody joins from outside", Step::path(Committer::Newcomer)),
         ("another joins anew from outside", Step::path(Committer::Resync(ANOTHER))),
         ("the victim commits", own),
@@ -64,7 +64,14 @@ fn after_a_leak() -> Vec<Scenario> {
         steps: vec![step, by(THIRD)],
         thefts: vec![(1, 0, Moment::Start)],
     };
-    commits.map(scenario).into()
+    let mut scenarios: Vec<_> = commits.map(scenario).into();
+    scenarios.push(Scenario {
+        leak: "a member, and the PSK",
+        next: "an external PSK, without a path",
+        steps: vec![psk(Psk::External, false), by(THIRD)],
+        thefts: vec![(1, 0, Moment::Start), (0, 0, Moment::Psk)],
+    });
+    scenarios
 }
 
 /// Leaks of what waits.
@@ -125,8 +132,8 @@ fn play<W: World>(world: &W, scenario: &Scenario) -> Result<Vec<&'static str>, F
         world.audit(Scope::all(Leaks::Single))?;
     }
     let leaks = world.history().leaks.iter().enumerate().filter(|(_, leak)| {
-        let theft = |theft: &Theft| *theft == (leak.person, leak.epoch - start, leak.moment);
-        scenario.thefts.iter().any(theft)
+        let epochs = leak.epoch.saturating_sub(start);
+        scenario.thefts.contains(&(leak.person, epochs, leak.moment))
     });
     let places: Vec<usize> = leaks.map(|(place, _)| place).collect();
     let known = world.known(&places);

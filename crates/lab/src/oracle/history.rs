@@ -26,7 +26,7 @@ pub enum Committer {
 /// A pre-shared key that a commit mixes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Psk {
-    /// One that the members got elsewhere, and that does not leak.
+    /// One that the members got elsewhere.
     External,
     /// The resumption PSK of the epoch that ends.
     Resumption,
@@ -120,6 +120,8 @@ pub enum Moment {
     Update,
     /// While an own commit, or external commit, waits to be accepted.
     Pending,
+    /// Not the rows leak, but the external PSK.
+    Psk,
 }
 
 /// What leaks, as the predicates see it.
@@ -144,6 +146,9 @@ pub struct Leak {
 impl fmt::Display for Leak {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { person, epoch, moment, .. } = self;
+        if *moment == Moment::Psk {
+            return formatter.write_str("the external PSK");
+        }
         write!(formatter, "person {person} in epoch {epoch} ({moment:?})")
     }
 }
@@ -201,6 +206,13 @@ impl History {
         &mut self.leaks[place]
     }
 
+    /// Notes that the external PSK leaks, if it is asked for; it is the same at any time.
+    pub fn look_at_psk(&mut self, psk: SecretId) {
+        let (person, epoch, moment, held) = (0, 0, Moment::Psk, vec![psk]);
+        let (epochs, leaf_keys, init_keys) = (Vec::new(), Vec::new(), Vec::new());
+        self.leaks.push(Leak { person, epoch, moment, held, epochs, leaf_keys, init_keys });
+    }
+
     /// The story as one line.
     #[must_use]
     pub fn story(&self) -> String {
@@ -210,10 +222,14 @@ impl History {
         steps.collect::<Vec<_>>().join("; ")
     }
 
-    /// Forgets the leaks of all epochs but the current one.
+    /// Forgets the leaks of rows of all epochs but the current one.
     pub fn forget_old_leaks(&mut self) {
         let newest = self.newest();
-        self.leaks.retain(|leak| leak.epoch == newest && leak.moment == Moment::Start);
+        self.leaks.retain(|leak| match leak.moment {
+            Moment::Start => leak.epoch == newest,
+            Moment::Psk => true,
+            Moment::KeyPackage | Moment::Update | Moment::Pending => false,
+        });
     }
 
     /// The logical leaf keys after a step: `added` are the leaves of the key packages in `joined`,

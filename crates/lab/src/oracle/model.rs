@@ -167,6 +167,7 @@ impl Model {
         let secrets = model.epoch_secrets(epoch_secret);
         let number = model.history.new_leaf_key();
         model.advance(None, secrets, BTreeMap::from([(0, number)]), Vec::new());
+        model.history.look_at_psk(psk);
         model
     }
 

@@ -148,6 +148,8 @@ impl Real {
             .epochs
             .push(facts.map_err(|what| Error::from(mls::StorageError(what.to_string().into())))?);
         real.look_at_start();
+        let psk = real.log.lock().secret(&PSK);
+        psk.into_iter().for_each(|psk| real.history.look_at_psk(psk));
         Ok(real)
     }
 
