@@ -12,9 +12,10 @@
 //! * [`first_days`]: what early renewals are worth before everybody has had a turn.
 //! * [`worst_case`]: many are added, nobody else ever speaks, and what helps.
 //! * [`late_joiners`]: many join a group whose tree is filled.
-//! * [`tables`]: all of it, to be printed.
+//! * [`tables`] and [`plots`]: all of it, to be printed and drawn.
 
 mod ietf_103;
+mod plots;
 mod policies;
 mod rfc_9420;
 mod tables;
@@ -22,6 +23,7 @@ mod tables;
 use crate::Seeded;
 
 pub use ietf_103::{at_ietf_103, ietf_103};
+pub use plots::plots;
 pub use policies::{
     Book, FirstDays, Helped, Policy, first_days, healing, late_joiners, warm_up_with_book,
     worst_case,

@@ -188,6 +188,9 @@ fn number(members: u32) -> usize {
     usize::try_from(members).unwrap_or(usize::MAX)
 }
 
+/// How many members the curves are drawn for: as many as were shown at IETF 103.
+const CURVE_MEMBERS: usize = 1000;
+
 /// Draws everything that there is to draw.
 fn plot(directory: &Path, sizes: &[u32], output: &mut Output) -> Result<(), Failure> {
     check_sizes(sizes)?;
@@ -200,7 +203,8 @@ fn plot(directory: &Path, sizes: &[u32], output: &mut Output) -> Result<(), Fail
     fs::create_dir_all(directory).map_err(|error| Failure::file(directory, &error))?;
     let costs = behind_bar("costs", output, |bar| measure::costs(sizes, bar))?;
     write("costs.csv", &measure::costs_table(&costs).csv(), output)?;
-    for plot in measure::cost_plots(&costs) {
+    let curves = behind_bar("curves", output, |bar| lab::curves::plots(CURVE_MEMBERS, bar))?;
+    for plot in measure::cost_plots(&costs).into_iter().chain(curves) {
         write(&format!("{}.svg", plot.name), &plot.svg(), output)?;
     }
     Ok(())

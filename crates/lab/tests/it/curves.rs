@@ -128,6 +128,14 @@ fn whoever_joins_without_a_path_costs_everybody_one_until_it_commits() {
 }
 
 #[test]
+fn the_curves_are_drawn() {
+    let plots = lab::curves::plots(32, &mut |_, _| {}).unwrap();
+    let curves = plots.iter().map(|plot| plot.curves.len());
+    assert_eq!(curves.collect::<Vec<_>>(), [2, 4]);
+    assert!(plots.iter().all(|plot| plot.svg().contains("</svg>")));
+}
+
+#[test]
 fn orders_hold_every_number_once() {
     for order in [Order::LeftToRight, Order::Random(3), Order::Spread] {
         let mut numbers = order.of(100);
