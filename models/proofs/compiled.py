@@ -7,6 +7,8 @@
 LIBRARY is what `cargo build --release -p conclave-compiled` made.
 """
 
+import multiprocessing
+import os
 import sys
 import time
 
@@ -195,31 +197,44 @@ def panic_of(library, name, bytes_max):
     return accepted, len(returned), None
 
 
-def decoders(library, column):
+LIBRARY = None
+
+
+def load(path):
+    """Each process has the library to itself."""
+    global LIBRARY
+    LIBRARY = Library(path)
+
+
+def check_decoder(job):
+    name, bytes_max = job
+    start = time.monotonic()
+    return panic_of(LIBRARY, name, bytes_max), time.monotonic() - start
+
+
+def decoders(path, column):
     failed = 0
     print("decoders, for every input of at most so many bytes", flush=True)
-    for name, bytes_max in DECODERS.items():
-        bytes_max = bytes_max[column]
-        start = time.monotonic()
-        accepted, paths, found = panic_of(library, name, bytes_max)
-        failed += found is not None
-        verdict = f"no panic on {paths} paths, {accepted} of which accept"
-        verdict = verdict if found is None else f"PANICS on {found}"
-        time_taken = f"{time.monotonic() - start:.1f} s"
-        print(f"  {name}, {bytes_max} bytes: {verdict} ({time_taken})", flush=True)
-    print("mutants")
-    for name, bytes_max in BAD_DECODERS.items():
-        found = panic_of(library, name, bytes_max)[2]
-        failed += found is None
-        print(f"  {name}: {f'panics on {found}' if found else 'NOT REFUTED'}")
+    jobs = [(name, lengths[column]) for name, lengths in DECODERS.items()]
+    mutants = list(BAD_DECODERS.items())
+    with multiprocessing.Pool(os.cpu_count(), load, [path]) as pool:
+        results = zip(jobs + mutants, pool.imap(check_decoder, jobs + mutants))
+        for (name, bytes_max), ((accepted, paths, found), seconds) in results:
+            if name in BAD_DECODERS:
+                failed += found is None
+                verdict = f"panics on {found}" if found else "NOT REFUTED"
+            else:
+                failed += found is not None
+                verdict = f"no panic on {paths} paths, {accepted} of which accept"
+                verdict = verdict if found is None else f"PANICS on {found}"
+            print(f"  {name}, {bytes_max} bytes: {verdict} ({seconds:.1f} s)", flush=True)
     return failed
 
 
 def main(path, what, *options):
-    library = Library(path)
     if what == "tree-math":
-        return tree_math(library)
-    return decoders(library, 1 if "--long" in options else 0)
+        return tree_math(Library(path))
+    return decoders(path, 1 if "--long" in options else 0)
 
 
 if __name__ == "__main__":

@@ -149,7 +149,9 @@ impl View {
             });
             after(&|next| next.update(member, leaf_node(NEW)));
         }
-        after(&|next| drop(next.add(leaf_node(NEW))));
+        after(&|next| {
+            next.add(leaf_node(NEW));
+        });
         Self {
             resolutions: subtrees.into_iter().map(|subtree| slow.resolution(subtree)).collect(),
             filtered_direct_paths: (0..slow.leaf_count()).map(path).collect(),
@@ -185,7 +187,9 @@ impl View {
                 next.set_leaf(member, leaf_node(NEW));
             });
         }
-        after(&|next| drop(next.add_leaf(leaf_node(NEW)).unwrap()));
+        after(&|next| {
+            next.add_leaf(leaf_node(NEW)).unwrap();
+        });
         Self {
             resolutions: (0..size.nodes()).map(resolution).collect(),
             filtered_direct_paths: size.iter_leaves().map(path).collect(),

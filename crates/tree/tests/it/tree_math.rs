@@ -12,8 +12,11 @@ struct Subtree {
     parent: Option<NodeIndex>,
 }
 
-/// Checks everything that is said of each node of a tree; returns their number.
-fn check(size: TreeSize) -> u32 {
+type Parent = fn(TreeSize, NodeIndex) -> Option<NodeIndex>;
+
+/// Checks everything that is said of each node of a tree; returns their number, or a node of which
+/// the parent is another.
+fn check(size: TreeSize, parent_of: Parent) -> Result<u32, NodeIndex> {
     let whole = Subtree { leaves: (0, size.leaves()), level: size.leaves().ilog2(), parent: None };
     let (mut waiting, mut count) = (vec![whole], 0);
     while let Some(Subtree { leaves: (start, end), level, parent }) = waiting.pop() {
@@ -21,7 +24,9 @@ fn check(size: TreeSize) -> u32 {
         // Left of the head are its left half and everything before the subtree.
         let node = size.node(start + end - 1).unwrap();
         assert_eq!((node.level(), node.is_leaf()), (level, level == 0));
-        assert_eq!(size.parent(node), parent);
+        if parent_of(size, node) != parent {
+            return Err(node);
+        }
         assert_eq!(node.leaf_range(), start..=end - 1);
         assert_eq!(node.leaf().map(tree::LeafIndex::as_u32), (level == 0).then_some(start));
         let Some((left, right)) = node.children() else {
@@ -37,14 +42,14 @@ fn check(size: TreeSize) -> u32 {
             waiting.push(Subtree { leaves, level: level - 1, parent: Some(node) });
         }
     }
-    count
+    Ok(count)
 }
 
 #[test]
 fn every_node_of_every_tree_of_up_to_1024_leaves_is_where_the_definition_says() {
     for power in 0..=10 {
         let size = TreeSize::from_leaves(1 << power).unwrap();
-        assert_eq!(check(size), 2 * size.leaves() - 1);
+        assert_eq!(check(size, TreeSize::parent), Ok(2 * size.leaves() - 1));
         assert_eq!(size.sibling(size.root()), None);
     }
 }
@@ -53,5 +58,18 @@ fn every_node_of_every_tree_of_up_to_1024_leaves_is_where_the_definition_says() 
 #[test]
 fn every_node_of_a_tree_of_eight_million_leaves_is_where_the_definition_says() {
     let size = TreeSize::from_leaves(1 << 23).unwrap();
-    assert_eq!(check(size), (1 << 24) - 1);
+    assert_eq!(check(size, TreeSize::parent), Ok((1 << 24) - 1));
+}
+
+/// The formula of appendix C with a slip that shows at the uppermost level only.
+#[test]
+fn a_parent_that_is_wrong_once_is_found() {
+    let wrong: Parent = |size, node| {
+        let right = size.parent(node)?;
+        let is_edge = node.level() == 22 && node.as_u32() > size.root().as_u32();
+        if is_edge { size.node(right.as_u32() - 1) } else { Some(right) }
+    };
+    let size = TreeSize::from_leaves(1 << 23).unwrap();
+    let node = check(size, wrong).unwrap_err();
+    assert_eq!((node.level(), size.parent(node)), (22, Some(size.root())));
 }
