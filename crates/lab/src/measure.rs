@@ -10,13 +10,16 @@ mod closed_forms;
 pub mod closed_forms_2018;
 mod costs;
 mod ops;
+mod pairwise;
+mod paper;
 mod times;
 
 pub use bytes::{BYTE_SIZES, Bytes, bytes, bytes_table};
 pub use claims::claims_table;
-pub use closed_forms::{path_bytes, path_levels};
+pub use closed_forms::{path_bytes, path_levels, setup_bytes, update_bytes};
 pub use costs::{COST_SIZES, Cost, cost_plots, costs, costs_table};
 pub use ops::{Recipients, Spread, UpdateOps, histogram_table, ops_table, update_ops};
+pub use paper::{PAPER_SIZES, PaperRow, paper_row, paper_table};
 pub use times::{Fit, Primitives, primitives, times_tables, update_times};
 
 /// Told how much of how much is done.

@@ -22,6 +22,15 @@ pub(crate) enum Lab {
         #[arg(long, value_delimiter = ',', default_values_t = [8, 64, 1000])]
         sizes: Vec<u32>,
     },
+    /// The ART paper's benchmark: its columns at its 16 sizes, as comma-separated values
+    Bench {
+        /// The numbers of members
+        #[arg(long, value_delimiter = ',', default_values_t = measure::PAPER_SIZES)]
+        sizes: Vec<u32>,
+        /// How many messages are sent
+        #[arg(long, default_value_t = 100)]
+        messages: u32,
+    },
     /// Bytes on the wire, beside their closed forms
     Bytes {
         /// The numbers of members
@@ -138,6 +147,7 @@ impl Lab {
                     behind_bar("evictions", output, |bar| attacker::eviction_table(&sizes, bar))?;
                 print(&table, output)
             }
+            Self::Bench { sizes, messages } => bench(&sizes, messages, output),
             Self::Bytes { sizes } => {
                 check_sizes(&sizes)?;
                 let table = behind_bar("bytes", output, |bar| measure::bytes_table(&sizes, bar))?;
@@ -190,6 +200,15 @@ fn number(members: u32) -> usize {
 
 /// How many members the curves are drawn for: as many as were shown at IETF 103.
 const CURVE_MEMBERS: usize = 1000;
+
+fn bench(sizes: &[u32], messages: u32, output: &mut Output) -> Result<(), Failure> {
+    check_sizes(sizes)?;
+    let table = behind_bar("benchmark", output, |bar| measure::paper_table(sizes, messages, bar))?;
+    match output.is_json() {
+        true => print(&table, output),
+        false => output.bytes(table.csv().as_bytes()),
+    }
+}
 
 /// Draws everything that there is to draw.
 fn plot(directory: &Path, sizes: &[u32], output: &mut Output) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! CGKA-4 and CGKA-5: what is measured is what the closed forms say.
 
-use lab::measure::{Recipients, bytes, path_levels, update_ops};
+use lab::measure::{Recipients, bytes, paper_row, path_levels, setup_bytes, update_ops};
 use lab::{PROTOCOLS, protocol};
 
 /// The mean number of updated nodes that a recipient shares with the sender, in a full tree.
@@ -60,4 +60,21 @@ fn a_sample_of_recipients_is_as_large_as_asked() {
     assert_eq!(ops.recipients.len(), 5);
     let ops = update_ops(rfc, (4, 3), Recipients::Sample(50), 1).unwrap();
     assert_eq!(ops.recipients.len(), 3);
+}
+
+#[test]
+fn the_papers_benchmark_sends_what_its_closed_forms_say() {
+    // Each message is compared with its closed form on the way.
+    for size in [2, 3, 6, 15, 34] {
+        for name in ["art-prototype", "treekem-draft01", "rfc9420", "mkem", "pairwise"] {
+            let row = paper_row(name, size, 12).unwrap();
+            assert_eq!(row.participants, size);
+            let factor = if name == "pairwise" { 1 } else { u64::from(size - 1) };
+            assert_eq!(row.bytes_received, factor * row.bytes_sent, "{name}");
+            let setup = setup_bytes(name, size).map(|bytes| u64::try_from(bytes).unwrap());
+            assert_eq!(row.init_setup_bytes, setup.unwrap_or(0), "{name}");
+        }
+        let pairwise = paper_row("pairwise", size, 12).unwrap();
+        assert_eq!(pairwise.bytes_sent, 12 * 99 * u64::from(size - 1));
+    }
 }
