@@ -101,7 +101,7 @@ impl LeftBalanced {
         Some(if node == left { right } else { left })
     }
 
-    /// The node and its ancestors, from itself to the root.
+    /// A leaf and its ancestors, from itself to the root.
     pub fn path(self, leaf: LeafIndex) -> impl Iterator<Item = NodeIndex> {
         std::iter::successors(Some(leaf.node()), move |&node| self.parent(node))
     }
@@ -110,12 +110,6 @@ impl LeftBalanced {
     #[must_use]
     pub fn depth(self, leaf: LeafIndex) -> usize {
         self.path(leaf).count() - 1
-    }
-
-    /// The lowest node of `leaf`'s path that is also on the path of `other`.
-    #[must_use]
-    pub fn common_ancestor(self, leaf: LeafIndex, other: LeafIndex) -> NodeIndex {
-        leaf.common_ancestor(other)
     }
 }
 
@@ -154,17 +148,6 @@ mod tests {
                 assert_eq!(shape.sibling(children.0), Some(children.1));
             }
             assert_eq!(shape.parent(shape.root()), None);
-        }
-    }
-
-    #[test]
-    fn common_ancestors_are_on_both_paths_and_the_lowest_there() {
-        let shape = LeftBalanced::with_leaves(13).unwrap();
-        for leaf in shape.iter_leaves() {
-            for other in shape.iter_leaves() {
-                let below = shape.path(leaf).find(|&node| shape.path(other).any(|it| it == node));
-                assert_eq!(Some(shape.common_ancestor(leaf, other)), below);
-            }
         }
     }
 

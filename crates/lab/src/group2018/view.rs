@@ -168,7 +168,7 @@ pub(crate) fn verify_package(suite: &Suite, package: &KeyPackage) -> Result<(), 
         .map_err(|_| broken("a key package is not signed"))
 }
 
-/// The message that takes no part in a delivery.
+/// The delivery of a leaf whose owner needs not be told, or is told otherwise.
 pub(crate) fn no_delivery(leaf: u32) -> Delivery {
     Delivery { leaf, encapsulated: Opaque::default() }
 }
