@@ -86,6 +86,9 @@ pub enum Misuse {
     TextTooLong,
     /// Nothing is known of the account.
     UnknownAccount(String),
+    /// It is not given up, only not done yet: the group's log is closed, or this client is on its
+    /// way back into the group. What becomes of it, an event or the log says.
+    Waits,
 }
 
 /// How the service breaks the protocol.
@@ -135,6 +138,10 @@ impl fmt::Display for Misuse {
                 "this device is not one of the account's any more: it was revoked on another one",
             ),
             Self::FileTooLarge => formatter.write_str("the file is too large"),
+            Self::Waits => formatter.write_str(
+                "the group cannot be used now: its log is closed; what was asked for goes out once \
+                 a member has repaired it",
+            ),
             Self::GroupUnusable(why) => write!(formatter, "the group cannot be used: {why}"),
             Self::InvalidFileName(name) => {
                 write!(formatter, "`{}` is no name or media type of a file", name.escape_debug())

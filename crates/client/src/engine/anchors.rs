@@ -365,3 +365,111 @@ fn successor(group: &Group, own: &Identity) -> Option<DeviceCredential> {
     }
     best.map(|(_, credential)| credential)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{AnchorOffer, AnchorRecord, AnchorRole, OFFERS_MAX, public_keys};
+    use crate::GroupId;
+    use crate::store::{NextKeys, Renewal};
+    use codec::Opaque;
+    use crypto::{CipherSuite, Crypto, Secret, Suite};
+    use delivery_api::{DeviceId, Position};
+    use std::collections::BTreeSet;
+
+    fn suite() -> Suite {
+        Crypto::new(crypto_aws_lc::provider()).suite(CipherSuite(1)).unwrap()
+    }
+
+    fn device(number: u8) -> DeviceId {
+        DeviceId::new([number; 32])
+    }
+
+    fn gone(number: u8) -> BTreeSet<DeviceId> {
+        BTreeSet::from([device(number)])
+    }
+
+    fn offer(giver: u8, seed: u8) -> AnchorOffer {
+        AnchorOffer {
+            group: b"group".as_slice().into(),
+            giver: device(giver),
+            number: 0,
+            keys: Vec::new(),
+            seed: [seed; 32].as_slice().into(),
+            signature: Opaque::default(),
+        }
+    }
+
+    fn given(giver: u8, seed: u8) -> AnchorRecord {
+        AnchorRecord::of(&GroupId::new(b"group".to_vec()), offer(giver, seed), Vec::new())
+    }
+
+    fn seed(record: &AnchorRecord) -> u8 {
+        record.key.expose()[0]
+    }
+
+    #[test]
+    fn a_key_that_is_none_displaces_no_other() {
+        // Whoever was first, the key of each giver is there when it is needed.
+        for (first, second) in [((1, 10), (2, 20)), ((2, 20), (1, 10))] {
+            let record = given(first.0, first.1).and(offer(second.0, second.1));
+            assert_eq!(seed(&record), first.1);
+            let other = record.fallback(&suite()).unwrap().unwrap();
+            assert_eq!(seed(&other), second.1);
+            assert!(other.fallback(&suite()).unwrap().is_none());
+            // And at once when its giver is the one who goes.
+            for giver in [1, 2] {
+                let record = given(first.0, first.1).and(offer(second.0, second.1));
+                let record = record.after(&gone(giver)).unwrap();
+                assert_eq!((seed(&record), record.renewal), (giver * 10, Renewal::Due));
+                let other = record.fallback(&suite()).unwrap().unwrap();
+                assert_eq!((seed(&other), other.renewal), (30 - giver * 10, Renewal::Due));
+            }
+            assert!(given(1, 10).and(offer(2, 20)).after(&gone(3)).is_none());
+        }
+    }
+
+    #[test]
+    fn so_many_keys_are_kept_and_one_of_each_giver() {
+        let record = (0..100).fold(given(200, 1), |record, giver| record.and(offer(giver, giver)));
+        assert_eq!(record.role.offers.len(), OFFERS_MAX);
+        assert_eq!(seed(&record), 1);
+        let record = record.and(offer(0, 77)).and(offer(200, 78));
+        assert_eq!((record.role.offers.len(), seed(&record)), (OFFERS_MAX, 78));
+        let of_first = record.role.offers.iter().filter(|offer| offer.giver == device(0));
+        assert_eq!(of_first.map(|offer| offer.seed[0]).collect::<Vec<_>>(), [77]);
+    }
+
+    #[test]
+    fn a_key_that_was_given_is_replaced_and_signs_until_the_log_is_open() {
+        let mut record = given(1, 10).after(&gone(1)).unwrap();
+        let next =
+            NextKeys { own: Secret::from_slice(&[2; 32]), reserve: Secret::from_slice(&[3; 32]) };
+        let keys = public_keys(&suite(), &next.own, &next.reserve).unwrap();
+        record.role.next = Some(next);
+        let record = record.locked(&suite(), (5, Position(7))).unwrap();
+        assert_eq!((seed(&record), record.renewal), (2, Renewal::Locked));
+        assert_eq!((record.number, record.locked), (5, Some(Position(7))));
+        assert_eq!((&record.role.keys, record.role.giver), (&keys, None));
+        assert_eq!(record.role.lock_key.as_ref().unwrap().expose()[0], 10);
+        // The next repair under the lock is signed with the new one.
+        let record = record.locked(&suite(), (6, Position(9))).unwrap();
+        assert!(record.role.lock_key.is_none());
+        let record = record.unlocked();
+        assert_eq!((record.renewal, record.locked), (Renewal::None, None));
+        assert!(record.role.reserve.is_some_and(|reserve| reserve.holder.is_none()));
+    }
+
+    #[test]
+    fn keys_that_were_brought_by_a_repair_without_an_answer_are_taken() {
+        let mut record = given(1, 10).after(&gone(1)).unwrap();
+        let key = |number| Secret::from_slice(&[number; 32]);
+        record.role.next = Some(NextKeys { own: key(2), reserve: key(3) });
+        let record = record.fallback(&suite()).unwrap().unwrap();
+        assert_eq!((seed(&record), record.renewal), (2, Renewal::Due));
+        assert!(record.role.giver.is_none() && record.role.reserve.is_some());
+        // Who made its own key has no other to try.
+        let mut own = AnchorRecord { role: AnchorRole::with(Vec::new(), key(4)), ..record };
+        own.role.next = Some(NextKeys { own: key(2), reserve: key(5) });
+        assert!(own.fallback(&suite()).unwrap().is_none());
+    }
+}

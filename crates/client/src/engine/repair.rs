@@ -26,8 +26,12 @@ use delivery_api::repair::{Repair, Repaired, RestatedCommit};
 use delivery_api::request::{self, Failure};
 use delivery_api::{Position, Problem};
 
-/// After how many refusals because another anchor holds the lock this one takes it over.
-const LOCKED_PATIENCE: u32 = 5;
+/// After how many refusals because another anchor holds the lock the group is left alone: mostly it
+/// is held for two requests.
+const LOCKED_PAUSES: u32 = 5;
+
+/// After how many of them this client takes the lock over, if it is an anchor.
+const LOCKED_PATIENCE: u32 = 10;
 
 impl Engine {
     /// Takes notice that the service neither shows nor takes what it would if the log were open.
@@ -67,10 +71,7 @@ impl Engine {
         let intents = self.store.transaction()?.intents()?;
         for intent in intents.iter().filter(|intent| intent.group == *group) {
             if self.awaited.remove(&intent.number) {
-                let why = "its log is closed; what was asked for goes out once a member has \
-                           repaired it";
-                let why = Misuse::GroupUnusable(why.to_owned());
-                self.outcomes.insert(intent.number, Err(why.into()));
+                self.outcomes.insert(intent.number, Err(Misuse::Waits.into()));
             }
         }
         Ok(())
@@ -98,6 +99,11 @@ impl Engine {
         transaction.commit()?;
         if is_anchor && intent.attempts >= LOCKED_PATIENCE {
             self.plan.push_front(Task::Repair(outbox.group.clone()));
+            return Ok(());
+        }
+        if intent.attempts <= LOCKED_PAUSES {
+            let delay = self.delay(&outbox.group, intent.attempts)?;
+            self.plan.push_front(Task::Pause(delay));
             return Ok(());
         }
         self.wait_for_log(&outbox.group)

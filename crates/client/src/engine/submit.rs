@@ -141,7 +141,7 @@ impl Engine {
 
     /// How long to wait after a lost race: longer with each, at random, and a little longer for
     /// later leaves, so that of many who want to commit each has its turn.
-    fn delay(&mut self, group: &GroupId, attempts: u32) -> Result<Duration, Error> {
+    pub(super) fn delay(&mut self, group: &GroupId, attempts: u32) -> Result<Duration, Error> {
         let open = self.take_open(group)?;
         let leaf = u64::from(open.group.own_leaf().as_u32()).min(100);
         self.open.insert(group.clone(), open);

@@ -21,7 +21,7 @@ fn without_skipped(lines: Vec<String>) -> Vec<String> {
 }
 
 fn assert_waits(result: Result<client::Done, Error>) {
-    assert!(matches!(result, Err(Error::Misuse(Misuse::GroupUnusable(_)))), "{result:?}");
+    assert!(matches!(result, Err(Error::Misuse(Misuse::Waits))), "{result:?}");
 }
 
 #[test]

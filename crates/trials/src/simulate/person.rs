@@ -159,6 +159,8 @@ impl Person {
         let (Some(engine), Some(wish)) = (&mut self.engine, self.wish.take()) else { return };
         let fate = match engine.take_outcome(wish.intent) {
             Some(Ok(_)) => Fate::Sent,
+            // It may go out yet, or fail with an event.
+            Some(Err(Error::Misuse(Misuse::Waits))) => Fate::Left,
             Some(Err(error)) => {
                 if !is_expected(&error) {
                     self.faults.push(format!("{}: {error}", self.name));
