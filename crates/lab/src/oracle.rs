@@ -8,8 +8,8 @@
 //!    alone ([`history`]).
 //!
 //! [`explore`] tries all histories up to a bound; [`exposure`] makes tables of some; [`model`] is a
-//! twin of the library's rules that can be weakened. The attacker is passive: it reads and steals, but
-//! sends nothing; signature keys are of no use to it.
+//! twin of the library's rules that can be weakened. The attacker is passive: it reads and steals,
+//! but sends nothing; signature keys are of no use to it.
 
 pub mod audit;
 pub mod explore;

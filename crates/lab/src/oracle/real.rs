@@ -153,8 +153,8 @@ impl Real {
         Ok(real)
     }
 
-    /// For each of the epochs' labels, of how many of the last ended epochs a person's rows tell the
-    /// secret now.
+    /// For each of the epochs' labels, of how many of the last ended epochs a person's rows tell
+    /// the secret now.
     #[must_use]
     pub fn kept_labels(&self, person: usize, epochs: usize) -> Vec<usize> {
         let log = self.log.lock();
