@@ -5,8 +5,8 @@
 //! of the sender and 82 bytes for everybody. In a filled tree of N members it is log N; each blank
 //! node above the copath makes it larger, up to N - 1.
 //!
-//! * [`ietf_103()`]: the curves that the working group was shown in November 2018, on a left-balanced
-//!   tree with and without its top filled.
+//! * [`ietf_103()`]: the curves that the working group was shown in November 2018, on a
+//!   left-balanced tree with and without its top filled.
 //! * [`rfc_9420()`]: the same question for the tree of today, moved by the tree crate.
 //! * [`healing`]: policies for who commits when, with their bytes and what they leave.
 //! * [`first_days`]: what early renewals are worth before everybody has had a turn.
