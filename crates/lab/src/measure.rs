@@ -17,7 +17,7 @@ mod times;
 pub use bytes::{BYTE_SIZES, Bytes, bytes, bytes_table};
 pub use claims::claims_table;
 pub use closed_forms::{path_bytes, path_levels, setup_bytes, update_bytes};
-pub use costs::{COST_SIZES, Cost, cost_plots, costs, costs_table};
+pub use costs::{COST_SIZES, cost_plots, costs, costs_table};
 pub use ops::{Recipients, Spread, UpdateOps, histogram_table, ops_table, update_ops};
 pub use paper::{PAPER_SIZES, PaperRow, paper_row, paper_table};
 pub use times::{Fit, Primitives, primitives, times_tables, update_times};

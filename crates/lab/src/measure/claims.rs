@@ -80,7 +80,7 @@ fn recipients() -> Result<Row, Failure> {
     let is_constant = dh[1].max == 1 && dh[2].max == 1;
     let verdict = match (is_constant, dh[0].mean < 2.0, base[1].max > 1) {
         (true, true, true) => {
-            format!("of the worst case, and of DH alone: ART's mean is {:.2}", dh[0].mean)
+            format!("true of the worst case and of DH alone; ART's mean is {:.2}", dh[0].mean)
         }
         (true, ..) => "true".to_owned(),
         (false, ..) => "false".to_owned(),
@@ -209,7 +209,7 @@ fn fracture() -> Result<Row, Failure> {
         _ => 0.0,
     };
     let verdict = match grows {
-        true => format!("true, and it heals by updates: {factor:.0} times after 100 of 1024"),
+        true => format!("true: {factor:.0} times the ciphertexts after 100 of 1024"),
         false => "not confirmed".to_owned(),
     };
     Ok(Row {

@@ -4,7 +4,7 @@
 use crate::plot::{Axis, Curve, Plot};
 use crate::{Failure, PROTOCOLS, Table};
 
-use super::{Progress, Recipients, UpdateOps, bytes, update_ops};
+use super::{Progress, Recipients, UpdateOps, update_ops};
 
 /// The sizes of the plots.
 pub const COST_SIZES: [u32; 13] =
@@ -16,29 +16,13 @@ const SAMPLE: u32 = 64;
 /// In groups up to this size every recipient is looked at.
 const ALL_UP_TO: u32 = 256;
 
-/// What an update costs in one protocol at one size.
-#[derive(Clone, Debug)]
-pub struct Cost {
-    /// How many members there are.
-    pub size: u32,
-    /// The path.
-    pub path: usize,
-    /// The whole message.
-    pub update: usize,
-    /// What was counted.
-    pub ops: UpdateOps,
-}
-
-impl Cost {
-    /// Multiplications of points that the sender does.
-    #[must_use]
-    pub fn sender(&self) -> u64 {
-        self.ops.sender.dh + self.ops.sender.base
-    }
+/// Multiplications of points that the sender does.
+fn sender(cost: &UpdateOps) -> u64 {
+    cost.sender.dh + cost.sender.base
 }
 
 /// The costs of all protocols at these sizes.
-pub fn costs(sizes: &[u32], progress: Progress<'_>) -> Result<Vec<Cost>, Failure> {
+pub fn costs(sizes: &[u32], progress: Progress<'_>) -> Result<Vec<UpdateOps>, Failure> {
     let mut costs = Vec::new();
     let of = u64::try_from(sizes.len() * PROTOCOLS.len()).unwrap_or(u64::MAX);
     let mut done = 0;
@@ -46,9 +30,7 @@ pub fn costs(sizes: &[u32], progress: Progress<'_>) -> Result<Vec<Cost>, Failure
         for &size in sizes {
             let recipients =
                 if size <= ALL_UP_TO { Recipients::All } else { Recipients::Sample(SAMPLE) };
-            let ops = update_ops(*protocol, (size, 0), recipients, u64::from(size))?;
-            let sent = bytes(*protocol, size)?;
-            costs.push(Cost { size, path: sent.path, update: sent.update, ops });
+            costs.push(update_ops(*protocol, (size, 0), recipients, u64::from(size))?);
             done += 1;
             progress(done, of);
         }
@@ -58,7 +40,7 @@ pub fn costs(sizes: &[u32], progress: Progress<'_>) -> Result<Vec<Cost>, Failure
 
 /// The same as a table.
 #[must_use]
-pub fn costs_table(costs: &[Cost]) -> Table {
+pub fn costs_table(costs: &[UpdateOps]) -> Table {
     let columns = [
         "protocol",
         "members",
@@ -73,13 +55,13 @@ pub fn costs_table(costs: &[Cost]) -> Table {
     let title = "What an update costs; in groups over 256, a sample of 64 recipients";
     let mut table = Table::new("costs", title, &columns);
     for cost in costs {
-        let (dh, both) = (cost.ops.spread(|ops| ops.dh), cost.ops.spread(|ops| ops.dh + ops.base));
+        let (dh, both) = (cost.spread(|ops| ops.dh), cost.spread(|ops| ops.dh + ops.base));
         table.row([
-            cost.ops.protocol.into(),
+            cost.protocol.into(),
             cost.size.into(),
-            cost.path.into(),
-            cost.update.into(),
-            cost.sender().into(),
+            cost.path_bytes.into(),
+            cost.message_bytes.into(),
+            sender(cost).into(),
             dh.mean.into(),
             dh.max.into(),
             both.mean.into(),
@@ -91,10 +73,10 @@ pub fn costs_table(costs: &[Cost]) -> Table {
 
 /// Bytes, the sender's work and the recipients'.
 #[must_use]
-pub fn cost_plots(costs: &[Cost]) -> Vec<Plot> {
-    let curves = |value: &dyn Fn(&Cost) -> f64| -> Vec<Curve> {
+pub fn cost_plots(costs: &[UpdateOps]) -> Vec<Plot> {
+    let curves = |value: &dyn Fn(&UpdateOps) -> f64| -> Vec<Curve> {
         let curve = |name: &'static str| {
-            let own = costs.iter().filter(|cost| cost.ops.protocol == name);
+            let own = costs.iter().filter(|cost| cost.protocol == name);
             Curve::new(name, own.map(|cost| (f64::from(cost.size), value(cost))).collect())
         };
         PROTOCOLS.iter().map(|protocol| curve(protocol.name())).collect()
@@ -115,21 +97,21 @@ pub fn cost_plots(costs: &[Cost]) -> Vec<Plot> {
             "The path of an update, in warm groups",
             "bytes",
             Axis::Logarithmic,
-            curves(&|cost| wide(cost.path)),
+            curves(&|cost| wide(cost.path_bytes)),
         ),
         plot(
             "update-sender",
             "An update: DH and base multiplications of its sender",
             "operations",
             Axis::Logarithmic,
-            curves(&|cost| many(cost.sender())),
+            curves(&|cost| many(sender(cost))),
         ),
         plot(
             "update-recipients",
             "An update: DH and base multiplications of a recipient, mean",
             "operations",
             Axis::Linear,
-            curves(&|cost| cost.ops.spread(|ops| ops.dh + ops.base).mean),
+            curves(&|cost| cost.spread(|ops| ops.dh + ops.base).mean),
         ),
     ]
 }

@@ -52,6 +52,10 @@ pub struct UpdateOps {
     pub protocol: &'static str,
     /// How many members there are.
     pub size: u32,
+    /// How long the message's path is.
+    pub path_bytes: usize,
+    /// How long the message is.
+    pub message_bytes: usize,
     /// The sender: making the message and moving on with it.
     pub sender: Ops,
     /// Every recipient that was looked at.
@@ -104,7 +108,14 @@ pub fn update_ops(
         }
         counted.push(ops);
     }
-    Ok(UpdateOps { protocol: protocol.name(), size, sender: making + moving, recipients: counted })
+    Ok(UpdateOps {
+        protocol: protocol.name(),
+        size,
+        path_bytes: sent.path_bytes,
+        message_bytes: sent.message.len(),
+        sender: making + moving,
+        recipients: counted,
+    })
 }
 
 /// Sender and recipients of an update, for all protocols at these sizes.
