@@ -366,7 +366,9 @@ impl Log {
             }
             Ask::Repair { number, after, up_to, commits, anchors } => {
                 self.repair = *number;
-                self.anchors.clone_from(anchors);
+                if self.head() <= *up_to {
+                    self.anchors.clone_from(anchors);
+                }
                 self.restate(design, *after..=*up_to, commits);
                 match (design.repair, request.signer) {
                     (Repair::HandBack { .. }, _) => self.hand_back(commits),

@@ -181,7 +181,11 @@ impl Engine {
         }
         let transaction = self.store.transaction()?;
         let Some(anchor) = transaction.anchor(group)? else { return Ok(()) };
-        let anchor = anchor.locked(&self.keys.suite, (repaired.number, up_to))?;
+        let anchor = match repaired.head <= up_to {
+            true => anchor.locked(&self.keys.suite, (repaired.number, up_to))?,
+            // The anchors are as they were: only who has read every commit names them.
+            false => AnchorRecord { number: repaired.number, locked: Some(up_to), ..anchor },
+        };
         transaction.put_anchor(&anchor)?;
         transaction.commit()?;
         if !is_read {

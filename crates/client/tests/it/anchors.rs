@@ -175,3 +175,20 @@ fn an_anchor_that_dies_at_any_request_of_a_renewal_carries_on() {
         }
     }
 }
+
+/// Found by the simulator: who was a successor locked the log, named new keys, and was gone.
+#[test]
+fn a_successor_who_was_removed_and_does_not_know_yet_shuts_nobody_out() {
+    let world = World::new();
+    let (mut people, group, _) = garden(&world, &["bob", "carol"]);
+    let [alice, bob, carol] = people.as_mut_slice() else { panic!("three people") };
+    settle(&mut [alice, bob, carol]);
+    carol.remove(&group, &["bob"]).unwrap();
+    // It removes the creator, so the log is locked for it first.
+    bob.remove(&group, &["alice"]).unwrap_err();
+    settle(&mut [alice, carol]);
+    carol.send(&group, "on we go").unwrap();
+    alice.send(&group, "so we do").unwrap();
+    settle(&mut [alice, carol]);
+    assert_agreement(&mut [alice, carol], &group);
+}

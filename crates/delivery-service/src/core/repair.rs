@@ -35,7 +35,10 @@ pub(super) fn repair(
         return Err(Problem::BeyondEnd { end: row.end });
     }
     restate(rows, log, repair)?;
-    rows.put_anchors(log, &repair.anchors)?;
+    // Who has missed a commit may have missed its own removal: it locks, and names nobody.
+    if row.head <= repair.up_to {
+        rows.put_anchors(log, &repair.anchors)?;
+    }
     row.repair = repair.number;
     row.locked_by = Some(anchor);
     rows.put_log(log, &row)?;

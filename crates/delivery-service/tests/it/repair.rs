@@ -221,6 +221,29 @@ pub(crate) fn a_repair_must_make_sense(world: &World) {
     assert_eq!(reach(&group, &key, 1), (3, false));
 }
 
+pub(crate) fn the_anchors_are_named_by_who_has_read_every_commit(world: &World) {
+    let (mut group, anchor) = anchored(world);
+    group.commit(|_| ());
+    group.commit(|_| ());
+    // A message behind the last commit changes nothing; a commit does.
+    group.send("hello");
+    let other = Key::fresh();
+    let naming = |number, up_to| Repair {
+        after: Position(up_to),
+        anchors: vec![other.public()],
+        ..repair(number, up_to, &anchor)
+    };
+    world.get(&anchor, request::repair(group.log, &naming(1, 1)));
+    let taking_over = Repair { after: Position(2), ..repair(2, 2, &other) };
+    let refused = world.refusal(&other, request::repair(group.log, &taking_over));
+    assert_eq!(refused, Problem::NotAllowed);
+    world.get(&anchor, request::repair(group.log, &naming(2, 2)));
+    let again = world.refusal(&anchor, request::repair(group.log, &naming(3, 2)));
+    assert_eq!(again, Problem::NotAllowed);
+    let taking_over = Repair { number: 3, ..taking_over };
+    world.get(&other, request::repair(group.log, &taking_over));
+}
+
 pub(crate) fn anchors_belong_to_the_creation_of_a_log(world: &World) {
     let (group, anchor) = anchored(world);
     let with = |anchors| CreateLog { join_key: None, anchors };
