@@ -19,6 +19,9 @@ use testkit::{NOW, SeededRandom};
 
 const DAY: u64 = 86_400;
 
+/// More steps than anything here takes: an engine that goes round in circles fails.
+const STEPS_MAX: u32 = 1_000;
+
 /// A service, and the folders of its accounts.
 struct World {
     service: Service,
@@ -54,13 +57,14 @@ impl World {
     }
 
     fn drive(&self, engine: &mut Engine) {
-        loop {
+        for _ in 0..STEPS_MAX {
             match engine.next(NOW).unwrap() {
                 Next::Idle => return,
                 Next::Wait(_) => {}
                 Next::Ask(request) => engine.answer(&self.ask(&request), NOW).unwrap(),
             }
         }
+        panic!("a client that never stops asking");
     }
 
     /// Alice, Bob and Carol in a group of Alice's with this policy, and Dave outside.
