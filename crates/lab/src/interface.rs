@@ -221,8 +221,8 @@ pub trait Member: Send {
     /// Gives the member new keys.
     fn update(&mut self, random: &mut dyn Random) -> Result<Sent, Failure>;
 
-    /// Moves with everybody to the next epoch. [`Failure::Removed`] tells the member that it is out;
-    /// it stays in the old epoch and cannot send any more.
+    /// Moves with everybody to the next epoch. [`Failure::Removed`] tells the member that it is
+    /// out; it stays in the old epoch and cannot send any more.
     fn process(&mut self, message: &[u8]) -> Result<(), Failure>;
 
     /// Moves with everybody over several messages that were sent in one epoch, in the order that

@@ -173,7 +173,8 @@ impl Plot {
             let place = place_x(x.part(value));
             let _ = writeln!(
                 svg,
-                r##"<line x1="{place:.1}" y1="{TOP}" x2="{place:.1}" y2="{bottom}" stroke="#dddddd"/>
+                r##"<line x1="{place:.1}" y1="{TOP}" x2="{place:.1}" y2="{bottom}"
+ stroke="#dddddd"/>
 <text x="{place:.1}" y="{:.1}" text-anchor="middle">{}</text>"##,
                 bottom + 16.0,
                 shown(value)
@@ -183,7 +184,8 @@ impl Plot {
             let place = place_y(y.part(value));
             let _ = writeln!(
                 svg,
-                r##"<line x1="{LEFT}" y1="{place:.1}" x2="{right}" y2="{place:.1}" stroke="#dddddd"/>
+                r##"<line x1="{LEFT}" y1="{place:.1}" x2="{right}" y2="{place:.1}"
+ stroke="#dddddd"/>
 <text x="{:.1}" y="{:.1}" text-anchor="end">{}</text>"##,
                 LEFT - 6.0,
                 place + 4.0,

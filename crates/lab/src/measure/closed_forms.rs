@@ -24,7 +24,7 @@ pub(super) fn length_bytes(length: usize) -> usize {
     }
 }
 
-/// What [`crate::Sent::path_bytes`] of an update is, in a warm group of so many members, in suite 1.
+/// What [`crate::Sent::path_bytes`] of an update in suite 1 is, in a warm group of so many members.
 /// `None` for a protocol whose form is not known.
 #[must_use]
 pub fn path_bytes(protocol: &str, slot: u32, size: u32) -> Option<usize> {
