@@ -130,6 +130,23 @@ fn who_cannot_renew_its_keys_in_time_is_warned_and_sends_nothing_until_it_can() 
 }
 
 #[test]
+fn who_wakes_after_too_long_renews_its_keys_before_it_says_anything() {
+    let world = World::new();
+    let (mut engines, group) = people(&world, &["alice", "bob"], &GroupPolicy::default());
+    let [alice, bob] = &mut engines[..] else { unreachable!() };
+    let now = NOW + 40 * DAY;
+    // Nothing but the message is asked for.
+    bob.send(&group, "good morning").unwrap();
+    drive(bob, &world, now, "/none");
+    look(alice, &world, now);
+    let heard = news(alice);
+    let place = |what: &dyn Fn(&str) -> bool| heard.iter().position(|line| what(line));
+    let renewed = place(&|line| line.starts_with("bob ") && line.ends_with("updated"));
+    let said = place(&|line| line == "bob: good morning");
+    assert!(renewed.is_some() && renewed < said, "{heard:?}");
+}
+
+#[test]
 fn a_member_who_has_been_idle_for_too_long_is_removed() {
     let world = World::new();
     let policy = GroupPolicy {
