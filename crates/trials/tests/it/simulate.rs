@@ -23,10 +23,8 @@ fn a_seed_determines_every_request_and_answer() {
     assert_ne!(run(8).unwrap().1, run(7).unwrap().1);
 }
 
-/// What was wrong there is written in the test of each: a removed successor with a log's lock.
+/// A successor who had been removed, and did not know it yet, locked the log and was gone.
 #[test]
 fn schedules_that_have_found_something_pass() {
-    for seed in [2_000_024] {
-        run(seed).unwrap();
-    }
+    run(2_000_024).unwrap();
 }
