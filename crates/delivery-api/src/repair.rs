@@ -9,6 +9,9 @@
 //!   there removed nobody, and their access keys are forgotten.
 //! * It names the anchors from now on.
 //!
+//! One that does not lock only names the anchors, and only if its sender has read every commit: who
+//! has missed one may have missed its own removal.
+//!
 //! Repairs are numbered; each must be one more than the last, so that of two anchors that race one
 //! learns of the other. Why it is made like this is in `docs/decisions/repair.md`.
 
@@ -45,7 +48,7 @@ impl Decode for RestatedCommit {
     }
 }
 
-/// Locks a log and restates what its commits did.
+/// Locks a log and restates what its commits did, or only names the anchors.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repair {
     /// One more than the number of the last repair; the first is 1.
@@ -60,10 +63,38 @@ pub struct Repair {
     pub commits: Vec<RestatedCommit>,
     /// The anchors from now on, 1 to [`ANCHORS_MAX`](crate::limits::ANCHORS_MAX).
     pub anchors: Vec<PublicKey>,
+    /// Whether the log is locked. If not, there is nothing to restate: `after` is `up_to`, and
+    /// `commits` is empty.
+    pub locks: bool,
 }
-codec::fields!(Repair { number, idempotency_key, after, up_to, commits, anchors });
 
-/// The log is locked: nothing enters it before the anchor commits.
+impl Encode for Repair {
+    fn encode(&self, writer: &mut Writer) {
+        self.number.encode(writer);
+        self.idempotency_key.encode(writer);
+        self.after.encode(writer);
+        self.up_to.encode(writer);
+        self.commits.encode(writer);
+        self.anchors.encode(writer);
+        flag::encode(self.locks, writer);
+    }
+}
+
+impl Decode for Repair {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Ok(Self {
+            number: Decode::decode(reader)?,
+            idempotency_key: Decode::decode(reader)?,
+            after: Decode::decode(reader)?,
+            up_to: Decode::decode(reader)?,
+            commits: Decode::decode(reader)?,
+            anchors: Decode::decode(reader)?,
+            locks: flag::decode(reader)?,
+        })
+    }
+}
+
+/// A repair was carried out. If it locks the log, nothing enters it before the anchor commits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Repaired {
     /// The repair's number.

@@ -122,6 +122,7 @@ impl Real {
                     up_to: at(*up_to),
                     commits: commits.iter().map(restate).collect(),
                     anchors: anchors(whose),
+                    locks: true,
                 };
                 let done = self.ask(request.signer, request::repair(log, &repair))?;
                 Ok((small(done.end), small(done.head), u8::try_from(done.number).ok()))

@@ -2,9 +2,10 @@
 //!
 //! A log has two anchor keys. The creator's client makes both, keeps one, and gives the other to a
 //! *successor*: an item in that member's inbox, sealed and signed. So whoever of the two is there
-//! repairs. When one of them is no member any more, the other replaces both keys by a repair, keeps
-//! one and gives the other to a successor of its own. If its own commit removes the other, the
-//! repair comes first; otherwise it follows at once, with a commit that unlocks the log again.
+//! repairs. When one of them is no member any more, the other replaces both keys, keeps one and
+//! gives the other to a successor of its own: before its own commit if that removes the other, else
+//! behind the commit that did. The service takes new keys from nobody who has missed a commit, and
+//! locks nothing for them: who is removed, and does not know yet, is in nobody's way.
 //!
 //! The successor is the first member, in the order of the tree, of another account that may change
 //! the group; if there is none, another device of the own account; if there is none, anybody.
@@ -12,6 +13,7 @@
 //! A member can give a key that is none. It is found out when it is to be used, and the next one is
 //! taken, so nobody displaces the true one.
 
+use super::asked::Asked;
 use super::keys::{SEED_LENGTH, access_public_key};
 use super::notice::{Contact, Notice, Purpose, send};
 use super::policy::policy_of;
@@ -19,13 +21,15 @@ use super::{Engine, Task};
 use crate::identity::{Identity, identity, identity_of};
 use crate::rescue::{AnchorOffer, RESCUE_SECRET_LENGTH, RescueExtension};
 use crate::store::{
-    AnchorRecord, AnchorRole, GroupStatus, NextKeys, Renewal, Reserve, StoreTransaction, Stored,
+    AnchorRecord, AnchorRole, GroupStatus, NextKeys, Reserve, StoreTransaction, Stored,
 };
 use crate::{Error, GroupId, Misuse};
 use authentication::DeviceCredential;
 use codec::Opaque;
 use crypto::{Secret, Signer, Suite};
-use delivery_api::{DeviceId, Position, PublicKey, limits};
+use delivery_api::repair::{Repair, Repaired};
+use delivery_api::request::{self, Failure};
+use delivery_api::{DeviceId, Position, Problem, PublicKey, limits};
 use mls::{EpochChange, Group};
 use std::collections::BTreeSet;
 
@@ -121,47 +125,33 @@ impl Engine {
             return Ok(None);
         };
         let unread = self.read_before_sending(&group)?;
-        Ok(Some(unread.unwrap_or(Task::Repair(group))))
+        Ok(Some(unread.unwrap_or(Task::RenewAnchors(group))))
     }
 
     /// What comes before an own commit is sent: if it removes the other anchor, that one's key goes
-    /// first, and the commit is made again under the lock.
+    /// first.
     pub(super) fn before_submission(&mut self, group: &GroupId) -> Result<Task, Error> {
-        let mut open = self.take_open(group)?;
-        if open.pending.is_none() {
-            self.open.insert(group.clone(), open);
-            return Ok(Task::Submit(group.clone()));
-        }
-        let transaction = self.store.transaction()?;
+        let open = self.take_open(group)?;
         let gone = open.pending.as_ref().map(|pending| departed(pending.change()));
-        let anchor = transaction.anchor(group)?.filter(|anchor| anchor.locked.is_none());
-        let anchor = anchor.zip(gone).and_then(|(anchor, gone)| anchor.after(&gone));
-        let task = match (anchor, open.pending.take()) {
-            (Some(anchor), Some(pending)) => {
-                let ((), delta) = open.group.discard(pending).into_parts();
-                transaction.apply(&delta)?;
-                transaction.delete_outbox(group)?;
-                transaction.put_anchor(&anchor)?;
-                transaction.commit()?;
-                Task::Repair(group.clone())
-            }
-            (_, pending) => {
-                open.pending = pending;
-                Task::Submit(group.clone())
-            }
-        };
         self.open.insert(group.clone(), open);
-        Ok(task)
+        let transaction = self.store.transaction()?;
+        let anchor = transaction.anchor(group)?.filter(|anchor| anchor.locked.is_none());
+        let Some(anchor) = anchor.zip(gone).and_then(|(anchor, gone)| anchor.after(&gone)) else {
+            return Ok(Task::Submit(group.clone()));
+        };
+        transaction.put_anchor(&anchor)?;
+        transaction.commit()?;
+        Ok(Task::RenewAnchors(group.clone()))
     }
 
-    /// The own anchor of a group, and the keys that a repair by it names.
-    pub(super) fn repairing_anchor(
-        &mut self,
-        group: &GroupId,
-    ) -> Result<Option<(AnchorRecord, Vec<PublicKey>)>, Error> {
+    pub(super) fn ask_renewal(&mut self, id: GroupId, now: u64) -> Result<Option<Asked>, Error> {
+        let idempotency_key = self.idempotency_key()?;
         let transaction = self.store.transaction()?;
-        let Some(mut anchor) = transaction.anchor(group)? else { return Ok(None) };
-        if anchor.renewal == Renewal::Due && anchor.role.next.is_none() {
+        let anchor = transaction.anchor(&id)?.filter(|it| it.renewal_due && it.locked.is_none());
+        let record = transaction.group_record(&id)?;
+        let record = record.filter(|record| record.status == GroupStatus::Active);
+        let (Some(mut anchor), Some(record)) = (anchor, record) else { return Ok(None) };
+        if anchor.role.next.is_none() {
             // A key that was given is known to who gave it.
             let own = match anchor.role.giver {
                 None => anchor.key.duplicate(),
@@ -173,11 +163,56 @@ impl Engine {
             transaction.put_anchor(&anchor)?;
         }
         transaction.commit()?;
-        let keys = match &anchor.role.next {
-            Some(next) => public_keys(&self.keys.suite, &next.own, &next.reserve)?,
-            None => anchor.role.keys.clone(),
+        let Some(next) = &anchor.role.next else { return Ok(None) };
+        let repair = Repair {
+            number: anchor.number.saturating_add(1),
+            idempotency_key,
+            after: record.position,
+            up_to: record.position,
+            commits: Vec::new(),
+            anchors: public_keys(&self.keys.suite, &next.own, &next.reserve)?,
+            locks: false,
         };
-        Ok(Some((anchor, keys)))
+        let request = request::repair(record.log, &repair);
+        let request = self.keys.sign_as_member(request, &anchor.key, now)?;
+        Ok(Some(Asked::RenewAnchors(request, id, record.position)))
+    }
+
+    /// The keys are replaced, or there is more to read first.
+    pub(super) fn anchors_renewed(
+        &mut self,
+        answer: Result<Repaired, Failure>,
+        (group, up_to): (&GroupId, Position),
+    ) -> Result<(), Error> {
+        let again = Task::RenewAnchors(group.clone());
+        let problem = match answer {
+            Ok(Repaired { number, .. }) => {
+                let transaction = self.store.transaction()?;
+                let Some(anchor) = transaction.anchor(group)? else { return Ok(()) };
+                transaction.put_anchor(&anchor.renewed(&self.keys.suite, number)?)?;
+                // Who is about to be removed is no successor.
+                let is_settled = transaction.outbox(group)?.is_none();
+                transaction.commit()?;
+                if is_settled {
+                    self.plan.push_back(Task::OfferAnchors);
+                }
+                return Ok(());
+            }
+            Err(Failure::Problem(problem)) => problem,
+            Err(failure) => return Err(failure.into()),
+        };
+        match problem {
+            Problem::RepairRaced { number } => self.repair_raced(group, number, again),
+            Problem::NotAllowed => self.key_refused(group, again),
+            Problem::HeadMoved(moved) if moved.head > up_to => {
+                self.plan.push_front(Task::ReadLog(group.clone()));
+                Ok(())
+            }
+            // Another anchor has found the log closed.
+            Problem::Locked => self.wait_for_log(group),
+            Problem::BeyondEnd { .. } => self.halt(group, "the service has lost entries"),
+            problem => Err(Failure::Problem(problem).into()),
+        }
     }
 }
 
@@ -188,7 +223,6 @@ impl AnchorRole {
             keys,
             giver: None,
             reserve: Some(Reserve { seed: reserve, holder: None }),
-            lock_key: None,
             next: None,
             offers: Vec::new(),
         }
@@ -203,12 +237,11 @@ impl AnchorRecord {
             key: Secret::from_slice(&offer.seed),
             number: offer.number,
             locked: None,
-            renewal: Renewal::None,
+            renewal_due: false,
             role: AnchorRole {
                 keys: offer.keys,
                 giver: Some(offer.giver),
                 reserve: None,
-                lock_key: None,
                 next: None,
                 offers,
             },
@@ -218,8 +251,8 @@ impl AnchorRecord {
     /// The same with one more key that was given, which replaces an earlier one of the same giver.
     fn and(mut self, offer: AnchorOffer) -> Self {
         if self.role.giver == Some(offer.giver) && self.locked.is_none() {
-            let (renewal, group) = (self.renewal, self.group.clone());
-            return Self { renewal, ..Self::of(&group, offer, self.role.offers) };
+            let (renewal_due, group) = (self.renewal_due, self.group.clone());
+            return Self { renewal_due, ..Self::of(&group, offer, self.role.offers) };
         }
         self.role.offers.retain(|other| other.giver != offer.giver);
         if self.role.offers.len() < OFFERS_MAX {
@@ -244,7 +277,7 @@ impl AnchorRecord {
     fn after(mut self, gone: &BTreeSet<DeviceId>) -> Option<Self> {
         let holder = self.role.reserve.as_ref().and_then(|reserve| reserve.holder);
         if [holder, self.role.giver].into_iter().flatten().any(|device| gone.contains(&device)) {
-            self.renewal = Renewal::Due;
+            self.renewal_due = true;
             return Some(self);
         }
         // If several members have given a key, the one who is gone may be the one who had one.
@@ -253,7 +286,7 @@ impl AnchorRecord {
         let offer = self.role.offers.remove(index);
         self.role.offers.push(mine);
         let group = self.group.clone();
-        Some(Self { renewal: Renewal::Due, ..Self::of(&group, offer, self.role.offers) })
+        Some(Self { renewal_due: true, ..Self::of(&group, offer, self.role.offers) })
     }
 
     /// What the next repair is made with, when the service does not know the key.
@@ -269,37 +302,19 @@ impl AnchorRecord {
         }
         let Some(offer) = self.role.offers.pop() else { return Ok(None) };
         let group = self.group.clone();
-        Ok(Some(Self { renewal: self.renewal, ..Self::of(&group, offer, self.role.offers) }))
+        Ok(Some(Self {
+            renewal_due: self.renewal_due,
+            ..Self::of(&group, offer, self.role.offers)
+        }))
     }
 
-    /// The same once the service has carried out a repair.
-    pub(super) fn locked(
-        mut self,
-        suite: &Suite,
-        (number, up_to): (u64, Position),
-    ) -> Result<Self, Error> {
-        (self.number, self.locked, self.role.lock_key) = (number, Some(up_to), None);
-        let Some(next) = self.role.next.take() else { return Ok(self) };
+    /// The same once the service knows the new keys.
+    fn renewed(mut self, suite: &Suite, number: u64) -> Result<Self, Error> {
+        let Some(next) = self.role.next.take() else { return Ok(Self { number, ..self }) };
         let keys = public_keys(suite, &next.own, &next.reserve)?;
-        let (is_new, old) = (next.own != self.key, std::mem::replace(&mut self.key, next.own));
-        let (offers, lock_key) = (std::mem::take(&mut self.role.offers), is_new.then_some(old));
-        self.role = AnchorRole { lock_key, offers, ..AnchorRole::with(keys, next.reserve) };
-        self.renewal = Renewal::Locked;
-        Ok(self)
-    }
-
-    /// The same without the lock.
-    pub(super) fn unlocked(mut self) -> Self {
-        (self.locked, self.role.lock_key) = (None, None);
-        if self.renewal == Renewal::Locked {
-            self.renewal = Renewal::None;
-        }
-        self
-    }
-
-    /// What requests about the log are signed with while this client holds its lock.
-    pub(super) fn into_lock_key(self) -> Secret {
-        self.role.lock_key.unwrap_or(self.key)
+        let offers = self.role.offers;
+        let role = AnchorRole { offers, ..AnchorRole::with(keys, next.reserve) };
+        Ok(Self { key: next.own, number, renewal_due: false, role, ..self })
     }
 }
 
@@ -370,10 +385,10 @@ fn successor(group: &Group, own: &Identity) -> Option<DeviceCredential> {
 mod tests {
     use super::{AnchorOffer, AnchorRecord, AnchorRole, OFFERS_MAX, public_keys};
     use crate::GroupId;
-    use crate::store::{NextKeys, Renewal};
+    use crate::store::NextKeys;
     use codec::Opaque;
     use crypto::{CipherSuite, Crypto, Secret, Suite};
-    use delivery_api::{DeviceId, Position};
+    use delivery_api::DeviceId;
     use std::collections::BTreeSet;
 
     fn suite() -> Suite {
@@ -420,9 +435,9 @@ mod tests {
             for giver in [1, 2] {
                 let record = given(first.0, first.1).and(offer(second.0, second.1));
                 let record = record.after(&gone(giver)).unwrap();
-                assert_eq!((seed(&record), record.renewal), (giver * 10, Renewal::Due));
+                assert_eq!((seed(&record), record.renewal_due), (giver * 10, true));
                 let other = record.fallback(&suite()).unwrap().unwrap();
-                assert_eq!((seed(&other), other.renewal), (30 - giver * 10, Renewal::Due));
+                assert_eq!((seed(&other), other.renewal_due), (30 - giver * 10, true));
             }
             assert!(given(1, 10).and(offer(2, 20)).after(&gone(3)).is_none());
         }
@@ -440,22 +455,16 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_was_given_is_replaced_and_signs_until_the_log_is_open() {
+    fn a_key_that_was_given_is_replaced() {
         let mut record = given(1, 10).after(&gone(1)).unwrap();
         let next =
             NextKeys { own: Secret::from_slice(&[2; 32]), reserve: Secret::from_slice(&[3; 32]) };
         let keys = public_keys(&suite(), &next.own, &next.reserve).unwrap();
         record.role.next = Some(next);
-        let record = record.locked(&suite(), (5, Position(7))).unwrap();
-        assert_eq!((seed(&record), record.renewal), (2, Renewal::Locked));
-        assert_eq!((record.number, record.locked), (5, Some(Position(7))));
+        let record = record.renewed(&suite(), 5).unwrap();
+        assert_eq!((seed(&record), record.number, record.renewal_due), (2, 5, false));
         assert_eq!((&record.role.keys, record.role.giver), (&keys, None));
-        assert_eq!(record.role.lock_key.as_ref().unwrap().expose()[0], 10);
-        // The next repair under the lock is signed with the new one.
-        let record = record.locked(&suite(), (6, Position(9))).unwrap();
-        assert!(record.role.lock_key.is_none());
-        let record = record.unlocked();
-        assert_eq!((record.renewal, record.locked), (Renewal::None, None));
+        assert!(record.locked.is_none());
         assert!(record.role.reserve.is_some_and(|reserve| reserve.holder.is_none()));
     }
 
@@ -465,7 +474,7 @@ mod tests {
         let key = |number| Secret::from_slice(&[number; 32]);
         record.role.next = Some(NextKeys { own: key(2), reserve: key(3) });
         let record = record.fallback(&suite()).unwrap().unwrap();
-        assert_eq!((seed(&record), record.renewal), (2, Renewal::Due));
+        assert_eq!((seed(&record), record.renewal_due), (2, true));
         assert!(record.role.giver.is_none() && record.role.reserve.is_some());
         // Who made its own key has no other to try.
         let mut own = AnchorRecord { role: AnchorRole::with(Vec::new(), key(4)), ..record };

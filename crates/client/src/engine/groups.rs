@@ -11,9 +11,7 @@ use crate::id::{LogExtension, is_group_name};
 use crate::identity::identity_of;
 use crate::message::{Content, TEXT_BYTES_MAX};
 use crate::policy::GroupPolicy;
-use crate::store::{
-    AnchorRecord, GroupRecord, GroupStatus, Intent, Invitee, NewEvent, Renewal, Submission,
-};
+use crate::store::{AnchorRecord, GroupRecord, GroupStatus, Intent, Invitee, NewEvent, Submission};
 use crate::transport::HttpRequest;
 use crate::{Error, Event, EventKind, GroupId, Identity, Misuse, StoreError};
 use delivery_api::log::CreateLog;
@@ -148,7 +146,7 @@ impl Engine {
             key: anchor_key,
             number: 0,
             locked: None,
-            renewal: Renewal::None,
+            renewal_due: false,
             role,
         })?;
         transaction.add_event(&NewEvent {

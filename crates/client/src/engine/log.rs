@@ -302,8 +302,7 @@ impl Reading<'_> {
                 self.advance(pending.into(), &change, position)?;
                 self.transaction.delete_doubt(&self.record.id)?;
                 let event = self.event(position, EventKind::LogRepaired {}, true);
-                // The keys may be new: then they lack a successor.
-                self.learned.members |= note_unlocked(self.transaction, event)?;
+                note_unlocked(self.transaction, event)?;
                 if matches!(wish, Intent::Leave | Intent::Send { .. }) {
                     // Only the proposals that stood before it are out of the way.
                     return Ok(());

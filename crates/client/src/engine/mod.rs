@@ -153,6 +153,7 @@ enum Task {
     ReadLogs(Vec<GroupId>),
     Register,
     Rejoin(GroupId),
+    RenewAnchors(GroupId),
     Repair(GroupId),
     RegisterBackup,
     RegisterOwner,
@@ -401,6 +402,9 @@ impl Engine {
             Some(Asked::Rejoin(request, group)) => {
                 self.rejoined(request.answer(status, body), &group, now)
             }
+            Some(Asked::RenewAnchors(request, group, up_to)) => {
+                self.anchors_renewed(request.answer(status, body), (&group, up_to))
+            }
             Some(Asked::Repair(request, group, up_to)) => {
                 self.repaired(request.answer(status, body), (&group, up_to))
             }
@@ -523,6 +527,7 @@ impl Engine {
             Task::ReadLogs(groups) => self.ask_logs(&groups, now),
             Task::Register => self.ask_register(now).map(Some),
             Task::Rejoin(group) => self.ask_rejoin(group, now),
+            Task::RenewAnchors(group) => self.ask_renewal(group, now),
             Task::Repair(group) => self.ask_repair(group, now),
             Task::RegisterBackup => self.ask_register_backup(now).map(Some),
             Task::RegisterOwner => self.ask_register_owner(now).map(Some),

@@ -17,10 +17,9 @@ use super::desync;
 use super::keys::access_public_key;
 use super::{Engine, Task};
 use crate::store::{
-    AnchorRecord, GroupRecord, GroupStatus, Intent, NewEvent, OutboxRecord, Renewal,
-    StoreTransaction,
+    AnchorRecord, GroupRecord, GroupStatus, Intent, NewEvent, OutboxRecord, StoreTransaction,
 };
-use crate::{Error, EventKind, GroupId, Misuse, ServiceFault, StoreError};
+use crate::{Error, GroupId, Misuse, ServiceFault, StoreError};
 use crypto::{Secret, Suite};
 use delivery_api::repair::{Repair, Repaired, RestatedCommit};
 use delivery_api::request::{self, Failure};
@@ -48,7 +47,7 @@ impl Engine {
         let is_anchor = anchor.is_some();
         if let Some(anchor) = anchor.filter(|anchor| anchor.locked.is_some()) {
             // Another anchor has taken the lock over, or the own commit has opened it.
-            transaction.put_anchor(&anchor.unlocked())?;
+            transaction.put_anchor(&AnchorRecord { locked: None, ..anchor })?;
             transaction.commit()?;
             self.plan.push_front(Task::ReadLog(group.clone()));
             return Ok(());
@@ -134,8 +133,8 @@ impl Engine {
 
     pub(super) fn ask_repair(&mut self, id: GroupId, now: u64) -> Result<Option<Asked>, Error> {
         let idempotency_key = self.idempotency_key()?;
-        let Some((anchor, anchors)) = self.repairing_anchor(&id)? else { return Ok(None) };
         let transaction = self.store.transaction()?;
+        let Some(anchor) = transaction.anchor(&id)? else { return Ok(None) };
         let record = transaction.group_record(&id)?;
         let record = record.filter(|record| record.status == GroupStatus::Active);
         let Some(record) = record else { return Ok(None) };
@@ -150,7 +149,8 @@ impl Engine {
             after: commits.remove(0).head,
             up_to: record.position,
             commits,
-            anchors,
+            anchors: anchor.role.keys,
+            locks: true,
         };
         let request = request::repair(record.log, &repair);
         let request = self.keys.sign_as_member(request, &anchor.key, now)?;
@@ -166,9 +166,11 @@ impl Engine {
         let repaired = match answer {
             Ok(repaired) => repaired,
             Err(Failure::Problem(Problem::RepairRaced { number })) => {
-                return self.repair_raced(group, number);
+                return self.repair_raced(group, number, Task::Repair(group.clone()));
             }
-            Err(Failure::Problem(Problem::NotAllowed)) => return self.key_refused(group),
+            Err(Failure::Problem(Problem::NotAllowed)) => {
+                return self.key_refused(group, Task::Repair(group.clone()));
+            }
             Err(Failure::Problem(Problem::BeyondEnd { .. })) => {
                 return self.halt(group, "the service has lost entries");
             }
@@ -181,12 +183,8 @@ impl Engine {
         }
         let transaction = self.store.transaction()?;
         let Some(anchor) = transaction.anchor(group)? else { return Ok(()) };
-        let anchor = match repaired.head <= up_to {
-            true => anchor.locked(&self.keys.suite, (repaired.number, up_to))?,
-            // The anchors are as they were: only who has read every commit names them.
-            false => AnchorRecord { number: repaired.number, locked: Some(up_to), ..anchor },
-        };
-        transaction.put_anchor(&anchor)?;
+        let (number, locked) = (repaired.number, Some(up_to));
+        transaction.put_anchor(&AnchorRecord { number, locked, ..anchor })?;
         transaction.commit()?;
         if !is_read {
             self.plan.push_front(Task::ReadLog(group.clone()));
@@ -194,41 +192,46 @@ impl Engine {
         Ok(())
     }
 
-    /// The key is none of the log's anchors: another one may be.
-    fn key_refused(&mut self, group: &GroupId) -> Result<(), Error> {
+    /// The key is none of the log's anchors: another one may be, with which to try again.
+    pub(super) fn key_refused(&mut self, group: &GroupId, again: Task) -> Result<(), Error> {
         let transaction = self.store.transaction()?;
         let Some(anchor) = transaction.anchor(group)? else { return Ok(()) };
-        let is_open = anchor.renewal == Renewal::Due;
         let fallback = anchor.fallback(&self.keys.suite)?;
         match &fallback {
             Some(anchor) => transaction.put_anchor(anchor)?,
             None => transaction.delete_anchor(group)?,
         }
         transaction.commit()?;
-        if fallback.is_some() {
-            self.plan.push_front(Task::Repair(group.clone()));
-        } else if !is_open {
-            return self.wait_for_log(group);
+        match (fallback, again) {
+            (Some(_), again) => self.plan.push_front(again),
+            // Nobody waits for new keys.
+            (None, Task::RenewAnchors(_)) => (),
+            (None, _) => return self.wait_for_log(group),
         }
         Ok(())
     }
 
     /// Another anchor was first. Or this one was, and never learned of it: it asks again when the
     /// log is read next and still closed.
-    fn repair_raced(&mut self, group: &GroupId, number: u64) -> Result<(), Error> {
+    pub(super) fn repair_raced(
+        &mut self,
+        group: &GroupId,
+        number: u64,
+        again: Task,
+    ) -> Result<(), Error> {
         let transaction = self.store.transaction()?;
         let Some(anchor) = transaction.anchor(group)? else { return Ok(()) };
         if number <= anchor.number {
             return Err(ServiceFault::Inconsistent("repairs that were forgotten").into());
         }
-        let anchor = AnchorRecord { number, ..anchor.unlocked() };
+        let anchor = AnchorRecord { number, locked: None, ..anchor };
         transaction.put_anchor(&anchor)?;
         transaction.commit()?;
-        if anchor.renewal == Renewal::Due {
-            self.plan.push_front(Task::Repair(group.clone()));
-            return Ok(());
+        match again {
+            Task::RenewAnchors(_) => self.plan.push_front(again),
+            _ => return self.wait_for_log(group),
         }
-        self.wait_for_log(group)
+        Ok(())
     }
 }
 
@@ -239,7 +242,7 @@ pub(super) fn log_key(
     record: &GroupRecord,
 ) -> Result<Secret, StoreError> {
     let anchor = transaction.anchor(&record.id)?.filter(|anchor| anchor.locked.is_some());
-    Ok(anchor.map_or_else(|| record.access_key.duplicate(), AnchorRecord::into_lock_key))
+    Ok(anchor.map_or_else(|| record.access_key.duplicate(), |anchor| anchor.key))
 }
 
 /// Notes that a commit was accepted: what a repair would restate of it.
@@ -253,20 +256,15 @@ pub(super) fn note_segment(
     Ok(transaction.put_segment(&record.id, &RestatedCommit { head, access_key, removes })?)
 }
 
-/// An own commit was taken: if it was made under the lock, the log is open again. Returns whether
-/// it was.
+/// An own commit was taken: if it was made under the lock, the log is open again.
 pub(super) fn note_unlocked(
     transaction: &StoreTransaction<'_>,
     event: NewEvent,
-) -> Result<bool, StoreError> {
-    let Some(group) = &event.group else { return Ok(false) };
+) -> Result<(), StoreError> {
+    let Some(group) = &event.group else { return Ok(()) };
     let anchor = transaction.anchor(group)?.filter(|anchor| anchor.locked.is_some());
-    let Some(anchor) = anchor else { return Ok(false) };
-    let was_closed = anchor.renewal != Renewal::Locked;
-    transaction.put_anchor(&anchor.unlocked())?;
-    if was_closed {
-        let kind = EventKind::LogRepaired {};
-        transaction.add_event(&NewEvent { kind, unread: true, ..event })?;
-    }
-    Ok(true)
+    let Some(anchor) = anchor else { return Ok(()) };
+    transaction.put_anchor(&AnchorRecord { locked: None, ..anchor })?;
+    transaction.add_event(&event)?;
+    Ok(())
 }

@@ -28,7 +28,7 @@ pub(crate) use records::{
 };
 
 pub(crate) use rescue_rows::{
-    AnchorRecord, AnchorRole, MeansRecord, NextKeys, RejoinRecord, Renewal, Reserve,
+    AnchorRecord, AnchorRole, MeansRecord, NextKeys, RejoinRecord, Reserve,
 };
 
 pub(crate) use schedule_rows::{Leaving, Schedule};

@@ -1,7 +1,7 @@
 //! The statements on what gets a group back: anchors and the truth about its commits, whom to ask,
 //! and rejoining.
 
-use super::{GroupStatus, StoreError, StoreTransaction, Stored};
+use super::{GroupStatus, StoreTransaction, Stored};
 use crate::GroupId;
 use crate::rescue::AnchorOffer;
 use codec::Encode;
@@ -14,37 +14,6 @@ use rusqlite::{OptionalExtension, params};
 /// How many accepted commits of a log are kept to be restated: a reader may be behind by as many.
 const SEGMENTS_KEPT: u64 = 256;
 
-/// Whether the keys of a log's anchors are to be replaced, since somebody who is no member any more
-/// knows one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Renewal {
-    /// No.
-    None,
-    /// They are.
-    Due,
-    /// They are replaced, and the log is locked for nothing else.
-    Locked,
-}
-
-impl Renewal {
-    const fn code(self) -> u8 {
-        match self {
-            Self::None => 0,
-            Self::Due => 1,
-            Self::Locked => 2,
-        }
-    }
-
-    const fn from_code(code: u8) -> Option<Self> {
-        match code {
-            0 => Some(Self::None),
-            1 => Some(Self::Due),
-            2 => Some(Self::Locked),
-            _ => None,
-        }
-    }
-}
-
 /// What this client has to repair a log with.
 pub(crate) struct AnchorRecord {
     pub(crate) group: GroupId,
@@ -55,7 +24,8 @@ pub(crate) struct AnchorRecord {
     /// Up to where the commits were restated by the repair with which this client has locked the
     /// log; `None` if it has not.
     pub(crate) locked: Option<Position>,
-    pub(crate) renewal: Renewal,
+    /// Whether the keys are to be replaced, since somebody who is no member any more knows one.
+    pub(crate) renewal_due: bool,
     pub(crate) role: AnchorRole,
 }
 
@@ -67,14 +37,12 @@ pub(crate) struct AnchorRole {
     pub(crate) giver: Option<DeviceId>,
     /// The key for a successor, at the client that made the keys.
     pub(crate) reserve: Option<Reserve>,
-    /// The key with which the lock was taken, if the own key is a newer one.
-    pub(crate) lock_key: Option<Secret>,
-    /// The keys that a repair under way brings.
+    /// The keys that a renewal under way brings.
     pub(crate) next: Option<NextKeys>,
     /// Other keys for this log that members have given this client: some member may have lied.
     pub(crate) offers: Vec<AnchorOffer>,
 }
-codec::fields!(AnchorRole { keys, giver, reserve, lock_key, next, offers });
+codec::fields!(AnchorRole { keys, giver, reserve, next, offers });
 
 /// The key for a successor.
 pub(crate) struct Reserve {
@@ -115,13 +83,13 @@ pub(crate) struct RejoinRecord {
 impl StoreTransaction<'_> {
     /// What this client has to repair a group's log with, if it is one of its anchors.
     pub(crate) fn anchor(&self, id: &GroupId) -> Stored<Option<AnchorRecord>> {
-        let sql = "SELECT key, number, locked, renewal, role FROM anchors WHERE group_id = ?";
+        let sql = "SELECT key, number, locked, renewal_due, role FROM anchors WHERE group_id = ?";
         let row = self.0.prepare_cached(sql)?.query_row([id.as_slice()], |row| {
             let (number, locked): (u64, Option<u64>) = (row.get(1)?, row.get(2)?);
             let sealed = (row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(4)?);
-            Ok((sealed, number, locked, row.get::<_, u8>(3)?))
+            Ok((sealed, number, locked, row.get::<_, bool>(3)?))
         });
-        let Some(((key, role), number, locked, renewal)) = row.optional()? else {
+        let Some(((key, role), number, locked, renewal_due)) = row.optional()? else {
             return Ok(None);
         };
         Ok(Some(AnchorRecord {
@@ -129,7 +97,7 @@ impl StoreTransaction<'_> {
             key: self.unseal("anchors.key", id.as_slice(), &key)?,
             number,
             locked: locked.map(Position),
-            renewal: Renewal::from_code(renewal).ok_or(StoreError::Corrupt("anchors.renewal"))?,
+            renewal_due,
             role: self.unseal_as("anchors.role", id.as_slice(), &role)?,
         }))
     }
@@ -137,7 +105,7 @@ impl StoreTransaction<'_> {
     /// Writes what this client has to repair a log with.
     pub(crate) fn put_anchor(&self, record: &AnchorRecord) -> Stored<()> {
         let sql = "INSERT OR REPLACE INTO anchors
-                   (group_id, key, number, locked, renewal, spare, role)
+                   (group_id, key, number, locked, renewal_due, spare, role)
                    VALUES (?, ?, ?, ?, ?, ?, ?)";
         let id = record.group.as_slice();
         let is_spare = |reserve: &Reserve| reserve.holder.is_none();
@@ -146,7 +114,7 @@ impl StoreTransaction<'_> {
             self.seal("anchors.key", id, record.key.expose())?,
             record.number,
             record.locked.map(|position| position.0),
-            record.renewal.code(),
+            record.renewal_due,
             record.role.reserve.as_ref().is_some_and(is_spare),
             self.seal("anchors.role", id, &record.role.to_bytes())?,
         ])?;
@@ -168,7 +136,7 @@ impl StoreTransaction<'_> {
 
     /// The groups whose anchors' keys are to be replaced.
     pub(crate) fn due_renewals(&self) -> Stored<Vec<GroupId>> {
-        self.anchored("locked IS NULL AND renewal = 1")
+        self.anchored("locked IS NULL AND renewal_due = 1")
     }
 
     /// The groups that lack a successor of who repairs their logs.

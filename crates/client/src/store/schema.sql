@@ -119,7 +119,7 @@ CREATE TABLE anchors (
     key                 BLOB NOT NULL,      -- sealed: seed of the own anchor key
     number              INTEGER NOT NULL,   -- of the last repair that is known
     locked              INTEGER,            -- while this client holds the log's lock: restated up to here
-    renewal             INTEGER NOT NULL,   -- whether the keys are to be replaced: see Renewal
+    renewal_due         INTEGER NOT NULL,   -- 1 if the keys are to be replaced
     spare               INTEGER NOT NULL,   -- 1 while there is a key for a successor and no successor
     role                BLOB NOT NULL       -- sealed: all anchors' keys, and who has them: see AnchorRole
 ) STRICT;

@@ -374,7 +374,7 @@ impl Admission<'_> {
 
     fn repair(&self, log: LogId) -> Result<Command, Problem> {
         let repair: Repair = self.body()?;
-        let Repair { commits, anchors, .. } = &repair;
+        let Repair { commits, anchors, locks, .. } = &repair;
         if anchors.len() > limits::ANCHORS_MAX || commits.len() > limits::RESTATED_MAX {
             return Err(Problem::TooLarge);
         }
@@ -382,6 +382,10 @@ impl Admission<'_> {
         let ordered = commits.is_sorted_by(|one, next| one.head < next.head);
         // Whoever repairs leaves somebody who can repair again.
         if anchors.is_empty() || !ordered || !commits.iter().all(|commit| inside(commit.head)) {
+            return Err(Problem::Malformed);
+        }
+        // Without the lock there is nothing to be true about.
+        if !locks && (repair.after != repair.up_to || !commits.is_empty()) {
             return Err(Problem::Malformed);
         }
         Ok(Command::Repair { log, repair, submission: self.submission()? })

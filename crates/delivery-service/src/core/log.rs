@@ -201,7 +201,7 @@ fn verify_committer(
     if joins { verify_unlocked(row) } else { Err(Problem::NotAllowed) }
 }
 
-fn verify_unlocked(row: &LogRow) -> Result<(), Problem> {
+pub(super) fn verify_unlocked(row: &LogRow) -> Result<(), Problem> {
     if row.locked_by.is_none() { Ok(()) } else { Err(Problem::Locked) }
 }
 

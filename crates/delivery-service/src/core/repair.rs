@@ -1,12 +1,13 @@
 //! Repair by anchor keys: lock the log, take over the truth about its commits, name the anchors.
 //!
-//! Exactly as the model in `models/` has it: carried out whatever the head is, numbered against
+//! Exactly as the model in `models/` has it, if it locks: carried out whatever the head is, numbered against
 //! other anchors, bounded by what its sender has read.
 
 use super::call::Submission;
 use super::{Answer, answer_given, log, remember_answer};
 use crate::store::{Outcome, Range, Rows, Scope, SegmentRow};
 use delivery_api::log::EntryKind;
+use delivery_api::problem::HeadMoved;
 use delivery_api::repair::{Repair, Repaired, RestatedCommit};
 use delivery_api::{LogId, Position, Problem};
 
@@ -34,13 +35,22 @@ pub(super) fn repair(
     if repair.up_to > row.end {
         return Err(Problem::BeyondEnd { end: row.end });
     }
+    if !repair.locks {
+        log::verify_unlocked(&row)?;
+        if row.head > repair.up_to {
+            let moved = HeadMoved { head: row.head, missed: None };
+            return Err(Problem::HeadMoved(Box::new(moved)));
+        }
+    }
     restate(rows, log, repair)?;
     // Who has missed a commit may have missed its own removal: it locks, and names nobody.
     if row.head <= repair.up_to {
         rows.put_anchors(log, &repair.anchors)?;
     }
     row.repair = repair.number;
-    row.locked_by = Some(anchor);
+    if repair.locks {
+        row.locked_by = Some(anchor);
+    }
     rows.put_log(log, &row)?;
     let answer = Answer::new(&Repaired { number: row.repair, head: row.head, end: row.end });
     remember_answer(rows, scope, &repair.idempotency_key, submission, &answer)?;

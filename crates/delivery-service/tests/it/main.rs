@@ -84,6 +84,7 @@ conformance! {
         a_locked_log_takes_nothing_but_the_anchors_commit,
         only_anchors_repair_and_one_at_a_time,
         the_anchors_are_named_by_who_has_read_every_commit,
+        anchors_are_named_without_a_lock_by_who_has_read_every_commit,
         a_repair_must_make_sense,
         anchors_belong_to_the_creation_of_a_log,
         the_lock_holder_may_fetch_the_group_info;

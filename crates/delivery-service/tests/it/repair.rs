@@ -6,6 +6,7 @@ use crate::world::{
 };
 use codec::Opaque;
 use delivery_api::log::CreateLog;
+use delivery_api::problem::HeadMoved;
 use delivery_api::repair::{Repair, RestatedCommit};
 use delivery_api::{LogId, Position, Problem, limits, request};
 
@@ -27,6 +28,7 @@ fn repair(number: u64, up_to: u64, anchor: &Key) -> Repair {
         up_to: Position(up_to),
         commits: Vec::new(),
         anchors: vec![anchor.public()],
+        locks: true,
     }
 }
 
@@ -242,6 +244,38 @@ pub(crate) fn the_anchors_are_named_by_who_has_read_every_commit(world: &World) 
     assert_eq!(again, Problem::NotAllowed);
     let taking_over = Repair { number: 3, ..taking_over };
     world.get(&other, request::repair(group.log, &taking_over));
+}
+
+pub(crate) fn anchors_are_named_without_a_lock_by_who_has_read_every_commit(world: &World) {
+    let (mut group, anchor) = anchored(world);
+    group.commit(|_| ());
+    group.commit(|_| ());
+    group.send("hello");
+    let other = Key::fresh();
+    let naming = |number, up_to, anchor: &Key| Repair {
+        after: Position(up_to),
+        anchors: vec![other.public()],
+        locks: false,
+        ..repair(number, up_to, anchor)
+    };
+    let refused =
+        |key: &Key, repair: &Repair| world.refusal(key, request::repair(group.log, repair));
+    let moved = HeadMoved { head: Position(2), missed: None };
+    assert_eq!(refused(&anchor, &naming(1, 1, &anchor)), Problem::HeadMoved(Box::new(moved)));
+    let restating = Repair { after: Position(1), ..naming(1, 2, &anchor) };
+    assert_eq!(refused(&anchor, &restating), Problem::Malformed);
+    let restating = Repair { commits: vec![restated(2, &anchor, false)], ..naming(1, 2, &anchor) };
+    assert_eq!(refused(&anchor, &restating), Problem::Malformed);
+    world.get(&anchor, request::repair(group.log, &naming(1, 2, &anchor)));
+    // The log is as open as it was, and the other one is its anchor.
+    group.send("on we go");
+    group.commit(|_| ());
+    let late = world.refusal(&anchor, request::repair(group.log, &naming(2, 5, &anchor)));
+    assert_eq!(late, Problem::NotAllowed);
+    let lock = Repair { after: Position(5), ..repair(2, 5, &other) };
+    world.get(&other, request::repair(group.log, &lock));
+    let under_lock = world.refusal(&other, request::repair(group.log, &naming(3, 5, &other)));
+    assert_eq!(under_lock, Problem::Locked);
 }
 
 pub(crate) fn anchors_belong_to_the_creation_of_a_log(world: &World) {
