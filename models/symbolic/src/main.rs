@@ -1,7 +1,7 @@
 //! Runs every symbolic model and each of its variants, and compares the verdicts with those that
 //! the model's own comments state.
 //!
-//! `cargo run -p conclave-symbolic [--write-logs] [FILE...]` in `models/`. The tools are `verifpal`
+//! `cargo run -p conclave-symbolic [--write-logs | FILE...]` in `models/`. The tools are `verifpal`
 //! and `proverif` on the path, or what `$VERIFPAL` and `$PROVERIF` name. Verifpal must be there.
 //! Where ProVerif is not, its models are not run and not counted; it is only checked that the
 //! committed log is of the files as they are now.
@@ -36,6 +36,9 @@ fn main() -> ExitCode {
 
 /// Runs the tools one after the other; all verdicts are told before the first surprise is.
 fn run(write: bool, files: &[String]) -> Result<(), String> {
+    if write && !files.is_empty() {
+        return Err("--write-logs writes what all models come to, and takes no files".to_owned());
+    }
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut surprises = Vec::new();
     for tool in [Tool::Verifpal, Tool::ProVerif] {
