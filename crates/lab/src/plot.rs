@@ -63,6 +63,7 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 190.0;
 const TOP: f64 = 34.0;
 const BOTTOM: f64 = 44.0;
+const NAME_HEIGHT: f64 = 13.0;
 
 /// The values that an axis shows.
 struct Range {
@@ -161,8 +162,11 @@ impl Plot {
             let shown = curve.points.iter();
             let shown = shown.filter(|(to, up)| shows(self.x, *to) && shows(self.y, *up));
             let places = shown.map(|(to, up)| (place_x(x.part(*to)), place_y(y.part(*up))));
-            draw_curve(&mut svg, curve, (colour, places.collect()), &mut ends);
+            let places: Vec<_> = places.collect();
+            draw_curve(&mut svg, curve, colour, &places);
+            ends.extend(places.last().map(|end| (*end, *colour, &*curve.name)));
         }
+        draw_names(&mut svg, ends);
         svg.push_str("</svg>\n");
         svg
     }
@@ -213,13 +217,10 @@ fn place_y(part: f64) -> f64 {
     HEIGHT - BOTTOM - part * (HEIGHT - TOP - BOTTOM)
 }
 
-fn draw_curve(
-    svg: &mut String,
-    curve: &Curve,
-    (colour, places): (&str, Vec<(f64, f64)>),
-    ends: &mut Vec<f64>,
-) {
-    let Some(&(last_x, last_y)) = places.last() else { return };
+fn draw_curve(svg: &mut String, curve: &Curve, colour: &str, places: &[(f64, f64)]) {
+    if places.is_empty() {
+        return;
+    }
     let path: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
     let dash = if curve.is_dashed { r#" stroke-dasharray="5 4""# } else { "" };
     let _ = writeln!(
@@ -230,18 +231,44 @@ fn draw_curve(
     for (x, y) in places.iter().filter(|_| !curve.is_dashed && places.len() < 40) {
         let _ = writeln!(svg, r#"<circle cx="{x:.1}" cy="{y:.1}" r="2.5" fill="{colour}"/>"#);
     }
-    // Names stand at the ends of their curves, one below the other where those meet.
-    let mut place = last_y + 4.0;
-    while ends.iter().any(|taken| (taken - place).abs() < 13.0) {
-        place += 13.0;
+}
+
+/// Names stand at the ends of their curves, in the same order.
+fn draw_names(svg: &mut String, mut ends: Vec<((f64, f64), &str, &str)>) {
+    ends.sort_by(|one, other| one.0.1.total_cmp(&other.0.1));
+    let places = apart(ends.iter().map(|end| end.0.1 + 4.0));
+    for (((x, _), colour, name), y) in ends.iter().zip(places) {
+        let (x, name) = (x + 7.0, escaped(name));
+        let _ = writeln!(svg, r#"<text x="{x:.1}" y="{y:.1}" fill="{colour}">{name}</text>"#);
     }
-    ends.push(place);
-    let _ = writeln!(
-        svg,
-        r#"<text x="{:.1}" y="{place:.1}" fill="{colour}">{}</text>"#,
-        last_x + 7.0,
-        escaped(&curve.name)
-    );
+}
+
+/// Ascending places, moved so far that two names do not meet: those that would stand around the
+/// middle of where they belong.
+fn apart(wanted: impl Iterator<Item = f64>) -> Vec<f64> {
+    // Middle and number of the names of each heap.
+    let mut heaps: Vec<(f64, f64)> = Vec::new();
+    for place in wanted {
+        let mut heap = (place, 1.0);
+        while let Some((middle, count)) = heaps.pop() {
+            if heap.0 - middle >= (heap.1 + count) * NAME_HEIGHT / 2.0 {
+                heaps.push((middle, count));
+                break;
+            }
+            let all = count + heap.1;
+            heap = ((middle * count + heap.0 * heap.1) / all, all);
+        }
+        heaps.push(heap);
+    }
+    let mut places = Vec::new();
+    for (middle, count) in heaps {
+        let mut place = middle - (count - 1.0) * NAME_HEIGHT / 2.0;
+        while place < middle + count * NAME_HEIGHT / 2.0 {
+            places.push(place);
+            place += NAME_HEIGHT;
+        }
+    }
+    places
 }
 
 #[cfg(test)]
@@ -273,6 +300,17 @@ mod tests {
         assert_eq!(svg.matches("<circle").count(), 1);
         assert!(!svg.contains("NaN"));
         assert_eq!(plot(Axis::Linear, Vec::new()).matches("<circle").count(), 0);
+    }
+
+    #[test]
+    fn names_stand_apart_in_the_order_of_their_curves() {
+        let places = |wanted: &[f64]| apart(wanted.iter().copied());
+        assert_eq!(places(&[]), []);
+        assert_eq!(places(&[10.0, 30.0]), [10.0, 30.0]);
+        assert_eq!(places(&[10.0, 10.0]), [3.5, 16.5]);
+        assert_eq!(places(&[10.0, 11.0, 12.0, 100.0]), [-2.0, 11.0, 24.0, 100.0]);
+        // Two heaps that meet are one.
+        assert_eq!(places(&[0.0, 0.0, 14.0, 14.0]), [-12.5, 0.5, 13.5, 26.5]);
     }
 
     #[test]
