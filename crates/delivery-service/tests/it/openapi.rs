@@ -293,8 +293,8 @@ const STRUCTURES: &[(&str, &str)] = &[
     (
         "Repair",
         "struct { uint64 number; opaque idempotency_key<V>; uint64 after; uint64 up_to; \
-         RestatedCommit commits<V>; opaque anchors[32]<V>; bool locks; } Repair; struct { uint64 head; opaque \
-         access_key[32]; bool removes; } RestatedCommit;",
+         RestatedCommit commits<V>; opaque anchors[32]<V>; bool locks; } Repair; struct \
+         { uint64 head; opaque access_key[32]; bool removes; } RestatedCommit;",
     ),
     ("Repaired", "struct { uint64 number; uint64 head; uint64 end; } Repaired;"),
     ("ServiceInfo", "struct { uint16 version; opaque key[32]; } ServiceInfo;"),
