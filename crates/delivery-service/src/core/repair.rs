@@ -1,8 +1,8 @@
 //! Repair by anchor keys: lock the log, take over the truth about its commits, name the anchors.
 //!
 //! One that locks does exactly what the model in `models/` has: carried out whatever the head is,
-//! numbered against other anchors, bounded by what its sender has read. One that does not only names
-//! the anchors, and only for who has read every commit.
+//! numbered against other anchors, bounded by what its sender has read. One that does not lock only
+//! names the anchors, and only for who has read every commit.
 
 use super::call::Submission;
 use super::{Answer, answer_given, log, remember_answer};
